@@ -1,0 +1,60 @@
+# make test is what CI runs. Everything it needs comes through go; nothing has
+# to be installed by hand but go, a C compiler for the race detector, and make.
+
+GO ?= go
+export GO
+BIN := bin
+TOOLS := $(CURDIR)/.cache/bin
+
+# The tools are built from source by the Go release at hand, once per version.
+GOLANGCI_VERSION := v2.15.0
+GOFUMPT_VERSION := v0.12.0
+GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+GOFUMPT := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)
+
+# The longest that one package's tests may take, under the race detector on two
+# shared cores.
+TEST_TIMEOUT ?= 40m
+FUZZTIME ?= 30s
+
+.PHONY: build test test-go check lint format vet bench demo fuzz clean
+
+build:
+	$(GO) build -o $(BIN)/tributary .
+
+# The quick checks come first, so that a slip is known within a minute.
+test: check vet lint test-go
+
+# Seeds of the fuzz targets run as tests here; make fuzz looks for new ones.
+test-go:
+	$(GO) test -race -timeout $(TEST_TIMEOUT) ./...
+
+check: $(GOFUMPT)
+	@files=$$($(GOFUMPT) -l .); if [ -n "$$files" ]; then echo "not formatted (run make format):"; echo "$$files"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+lint: $(GOLANGCI)
+	$(GOLANGCI) run --allow-parallel-runners ./...
+
+format: $(GOFUMPT)
+	$(GOFUMPT) -w .
+
+bench: build
+	$(BIN)/tributary bench
+
+demo: build
+	$(BIN)/tributary demo
+
+fuzz:
+	scripts/fuzz.sh $(FUZZTIME)
+
+clean:
+	rm -rf $(BIN) .cache
+
+$(GOLANGCI):
+	scripts/tool.sh github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) $@
+
+$(GOFUMPT):
+	scripts/tool.sh mvdan.cc/gofumpt@$(GOFUMPT_VERSION) $@

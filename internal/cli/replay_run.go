@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/tributary-data/tributary/configs"
+	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/fraud"
+	"github.com/tributary-data/tributary/ingest"
+	"github.com/tributary-data/tributary/pipeline"
+	"github.com/tributary-data/tributary/sinks/files"
+	"github.com/tributary-data/tributary/state"
+	"github.com/tributary-data/tributary/table"
+)
+
+// rules is the part of the configuration that decides what the tables say.
+func rules(cfg *configs.Config) pipeline.Config {
+	return pipeline.Config{Time: cfg.Time, Sessions: cfg.Sessions, Attribution: cfg.Attribution, Fraud: cfg.Fraud}
+}
+
+// decoding is the part that decides what a record says.
+func decoding(cfg *configs.Config) ingest.DecodeConfig {
+	return ingest.DecodeConfig{Ignore: cfg.Identity.Ignore, DefaultCurrency: cfg.Money.DefaultCurrency}
+}
+
+// judges makes one judge of the lists for each decoding goroutine.
+func judges(lists *fraud.Lists) func() func(*event.Event) event.Reasons {
+	return func() func(*event.Event) event.Reasons {
+		cache := fraud.NewUACache()
+		return func(e *event.Event) event.Reasons { return lists.Judge(e, cache) }
+	}
+}
+
+func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
+	cfg, _, err := o.Config.load(env)
+	if err != nil {
+		return err
+	}
+	lists, err := fraud.LoadLists(cfg.Fraud.Lists, cfg.Dir)
+	if err != nil {
+		return &Exit{Code: ExitConfig, Err: err}
+	}
+	clock := o.AsOf
+	if clock == event.NoTime {
+		clock = event.Millis(time.Now().UnixMilli())
+	}
+	var inputs []pipeline.Input
+	for _, path := range o.Files {
+		f, err := ingest.OpenFile(path, ingest.FileOptions{Decode: decoding(cfg), Clock: clock, Mappings: cfg.Ingest.Mappings, NewJudge: judges(lists)})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		inputs = append(inputs, f)
+	}
+	out, err := files.OpenDir(o.Out, o.Force)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, out.Abort())
+		}
+	}()
+	scratch, err := os.MkdirTemp("", "tributary-replay-")
+	if err != nil {
+		return fmt.Errorf("make a directory for the state of the replay: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	store, err := state.Open(scratch, state.Options{Ephemeral: true, Logger: env.Log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+
+	config := rules(cfg)
+	opt := pipeline.Options{Shards: cfg.Pipeline.Shards, Version: lists.Version()}
+	switch {
+	case o.Lateness.None:
+		opt.NoLateness = true
+	case o.Lateness.Set:
+		d := o.Lateness.All
+		config.Time.AllowedLateness = pipeline.Lateness{Impression: d, Click: d, Conversion: d, Adjustment: d, Identify: d, Behavioural: d}
+	}
+	engine, err := pipeline.Open(config, store, opt)
+	if err != nil {
+		return err
+	}
+	result, err := pipeline.Replay(ctx, engine, inputs, pipeline.ReplayOptions{})
+	if err != nil {
+		return err
+	}
+	if err := engine.Close(); err != nil {
+		return err
+	}
+	if err := writeTables(engine, out, files.Format(o.Format)); err != nil {
+		return err
+	}
+	reportReplay(env, result)
+	return nil
+}
+
+// writeTables writes every table's current rows into the directory.
+func writeTables(engine *pipeline.Engine, out *files.Dir, format files.Format) (err error) {
+	view := engine.View()
+	defer func() { err = errors.Join(err, view.Close()) }()
+	for _, t := range table.All {
+		w, err := out.Create(t, format)
+		if err != nil {
+			return err
+		}
+		var bad error
+		err = view.Scan(t, func(r table.Row) bool {
+			bad = w.Write(r)
+			return bad == nil
+		})
+		if err = errors.Join(err, bad, w.Close()); err != nil {
+			return fmt.Errorf("write %s: %w", t.Name, err)
+		}
+	}
+	return out.Commit()
+}
+
+// reportReplay says what a reader of the tables must know.
+func reportReplay(env *Env, r *pipeline.ReplayResult) {
+	c := r.Counts
+	fmt.Fprintf(env.Stdout, "%d records: %d impressions, %d clicks, %d conversions, %d behavioural, %d adjustments, %d identifications\n",
+		c.Records, c.Impressions, c.Clicks, c.Conversions, c.Behavioural, c.Adjustments, c.Identifies)
+	fmt.Fprintf(env.Stdout, "%d duplicates (%d with other content), %d late and applied\n", c.Duplicates, c.Conflicts, c.Late-c.TooLate)
+	for code, n := range c.DeadLetters {
+		fmt.Fprintf(env.Stdout, "%d dead letters: %s\n", n, code)
+	}
+	if c.TooLate > 0 {
+		fmt.Fprintf(env.Stderr, "WARNING: %d records came too late and changed nothing; they are in late_events. If the files are complete, replay them with --lateness none\n", c.TooLate)
+	}
+	for _, j := range r.Jumps {
+		fmt.Fprintf(env.Stderr, "WARNING: at %s the time jumps from %s to %s; is the file sorted by event time?\n", j.Position, j.From, j.To)
+	}
+}

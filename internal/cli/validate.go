@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/tributary-data/tributary/configs"
+)
+
+// validateOptions is what `validate` was asked to do.
+type validateOptions struct {
+	Config configOptions
+	Files  []string // of events
+}
+
+func validateCommand() *command {
+	var o validateOptions
+	return &command{
+		name:  "validate",
+		args:  "[FILE...]",
+		short: "check the configuration, its lists, and files of events",
+		long: `Lists every fault of the configuration by its key, and leaves with exit code 78
+when there is one. Given files of events, it decodes them and prints how many
+events of each type and how many dead letters of each code they hold, with the
+first of each code; exit code 3 when there are dead letters.`,
+		examples: []string{
+			"tributary validate --config tributary.yaml",
+			"tributary validate clicks.ndjson conversions.csv.gz",
+		},
+		flags: o.Config.register,
+		run: func(ctx context.Context, env *Env, args []string) error {
+			o.Files = args
+			return runValidate(ctx, env, o)
+		},
+	}
+}
+
+func runValidate(ctx context.Context, env *Env, o validateOptions) error {
+	if len(o.Files) > 0 {
+		if err := checkInputs(o.Files); err != nil {
+			return err
+		}
+	}
+	c, _, err := o.Config.load(env)
+	if err != nil {
+		return err
+	}
+	lists, err := checkLists(c)
+	if err != nil {
+		return err
+	}
+	file := o.Config.file(env)
+	if file == "" {
+		file = "no file: defaults and environment"
+	}
+	if _, err := fmt.Fprintf(env.Stdout, "configuration ok (%s)\n", file); err != nil {
+		return err
+	}
+	for _, l := range lists {
+		if _, err := fmt.Fprintln(env.Stdout, l); err != nil {
+			return err
+		}
+	}
+	if len(o.Files) == 0 {
+		return nil
+	}
+	return validateFiles(ctx, env, c, o.Files)
+}
+
+// checkLists reads the list files of the configuration and says what they hold.
+func checkLists(c *configs.Config) ([]string, error) {
+	l := c.Fraud.Lists
+	kinds := []struct {
+		key   string
+		files []string
+		check func(line string) error
+	}{
+		{"bot_user_agents", l.BotUserAgents, checkPattern},
+		{"block_ips", l.BlockIPs, checkAddress},
+		{"hosting_ips", l.HostingIPs, checkAddress},
+		{"allow_ips", l.AllowIPs, checkAddress},
+	}
+	var lines []string
+	var faults []configs.Fault
+	for _, k := range kinds {
+		for _, name := range k.files {
+			n, bad := checkList("fraud.lists."+k.key, c.Path(name), k.check)
+			faults = append(faults, bad...)
+			lines = append(lines, fmt.Sprintf("list ok: %s, %d entries (fraud.lists.%s)", strings.TrimSpace(name), n, k.key))
+		}
+	}
+	if len(faults) > 0 {
+		return nil, &configs.Error{Faults: faults}
+	}
+	return lines, nil
+}

@@ -1,0 +1,459 @@
+package pipeline
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/tributary-data/tributary/attribution"
+	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/history"
+	"github.com/tributary-data/tributary/state"
+)
+
+// conversionWork is what a tick does to one conversion.
+type conversionWork struct {
+	was     *history.Conversion // as stored; nil: it is new
+	now     *history.Conversion
+	loaded  bool
+	route   bool // its verdict must be told to the owners of its ids
+	repath  bool // its path may have changed
+	dirty   bool // something else of it has
+	removed bool
+	due     bool // the watermark reached it
+	cause   cause
+}
+
+// work returns the tick's record of a conversion.
+func (s *shard) work(p *person, k conversionKey, c cause) *conversionWork {
+	if p.conversions == nil {
+		p.conversions = map[conversionKey]*conversionWork{}
+	}
+	w := p.conversions[k]
+	if w == nil {
+		w = &conversionWork{}
+		p.conversions[k] = w
+	}
+	w.cause = w.cause.latest(c)
+	return w
+}
+
+// load returns the tick's record of a stored conversion; nil when there is none.
+func (s *shard) load(p *person, k conversionKey, c cause) (*conversionWork, error) {
+	w := s.work(p, k, c)
+	if w.loaded {
+		return w, nil
+	}
+	old, err := s.reader.Conversion(k.id, k.time, s.e.dict)
+	if err != nil || old == nil {
+		delete(p.conversions, k)
+		return nil, err
+	}
+	now := *old
+	w.was, w.now, w.loaded = old, &now, true
+	return w, nil
+}
+
+// recompute brings the shard's conversions up to date: the last phase.
+func (s *shard) recompute() {
+	s.inbox(func(m *mail) {
+		for _, sp := range m.members {
+			p := s.person(sp.person)
+			p.spans = append(p.spans, sp.span)
+		}
+		for _, r := range m.due {
+			w, err := s.load(s.person(r.person), conversionKey{r.id, r.time}, cause{})
+			s.fail(err)
+			if w != nil {
+				w.due = true
+			}
+		}
+	})
+	for _, p := range s.people {
+		if err := s.recomputePerson(p); err != nil {
+			s.fail(err)
+			return
+		}
+	}
+}
+
+func (s *shard) recomputePerson(p *person) error {
+	if err := s.conversionsInSpans(p); err != nil {
+		return err
+	}
+	if err := s.findSessions(p); err != nil {
+		return err
+	}
+	keys := make([]conversionKey, 0, len(p.conversions))
+	for k := range p.conversions {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b conversionKey) int {
+		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.id, b.id))
+	})
+	for _, k := range keys {
+		if err := s.recomputeConversion(p, p.conversions[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// conversionsInSpans marks the person's conversions whose paths may differ.
+func (s *shard) conversionsInSpans(p *person) error {
+	for _, sp := range merged(p.spans) {
+		var keys []conversionKey
+		err := s.e.events(s.reader, p.id, sp.from, min(sp.to, s.e.maxTime), func(ev *history.Event) bool {
+			if ev.Kind == event.Conversion {
+				keys = append(keys, conversionKey{ev.ID, ev.Time})
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			w, err := s.load(p, k, cause{})
+			if err != nil {
+				return err
+			}
+			if w == nil {
+				bug("conversion %s of %s is in the history but has no record", k.id, p.id)
+			}
+			w.repath = true
+			for _, o := range p.spans {
+				if k.time >= o.from && k.time <= o.to {
+					w.cause = w.cause.latest(o.cause)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// merged joins spans that overlap.
+func merged(spans []span) []span {
+	sorted := slices.Clone(spans)
+	slices.SortFunc(sorted, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	var out []span
+	for _, sp := range sorted {
+		if n := len(out); n > 0 && sp.from <= out[n-1].to {
+			out[n-1].to = max(out[n-1].to, sp.to)
+			continue
+		}
+		out = append(out, sp)
+	}
+	return out
+}
+
+// findSessions sets the session of each conversion that may have another one.
+func (s *shard) findSessions(p *person) error {
+	for _, m := range p.moved {
+		var keys []conversionKey
+		err := s.e.events(s.reader, p.id, m.start, m.end, func(ev *history.Event) bool {
+			if ev.Kind == event.Conversion {
+				keys = append(keys, conversionKey{ev.ID, ev.Time})
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			w, err := s.load(p, k, m.cause)
+			if err != nil {
+				return err
+			}
+			if w != nil {
+				w.dirty = true
+			}
+		}
+	}
+	for k, w := range p.conversions {
+		if w.removed || w.was != nil && !w.dirty && !w.route && !w.repath {
+			continue
+		}
+		w.now.SessionID = ""
+		if !w.now.Verdict().Net() {
+			continue
+		}
+		list, err := s.e.sessionsOf(s.reader, p.id, k.time, k.time)
+		if err != nil {
+			return err
+		}
+		if len(list) == 1 {
+			w.now.SessionID = list[0].ID
+		} else if s.e.cfg.Sessions.Counts(event.Conversion) {
+			bug("conversion %s of %s lies in %d sessions; want 1", k.id, p.id, len(list))
+		}
+	}
+	return nil
+}
+
+// recomputeConversion finds the path and the credits anew, compares them with
+// what was said before, and writes what differs.
+func (s *shard) recomputeConversion(p *person, w *conversionWork) error {
+	now := w.now
+	if w.removed {
+		return s.removeConversion(w)
+	}
+	isNew := w.was == nil
+	counted := now.Counted()
+	if counted && (isNew || w.repath || !w.was.Counted()) {
+		var err error
+		if now.Touches, now.Dropped, err = s.path(p.id, now.Time); err != nil {
+			return err
+		}
+	} else if !counted {
+		now.Touches, now.Dropped = nil, 0
+	}
+	final := now.Time <= s.e.watermark
+	if !isNew && !w.due && sameConversion(w.was, now) {
+		return nil
+	}
+	changed := isNew || !sameConversion(w.was, now)
+	if changed && w.cause.watermark >= now.Time {
+		now.Restated = true
+	}
+	var before, after []credit
+	if !isNew {
+		before = s.credits(w.was)
+	}
+	after = s.credits(now)
+	if changed {
+		s.rollUp(w, before, after)
+	}
+	if final {
+		first := !now.Final
+		if first {
+			before = nil
+		}
+		now.Final = true
+		s.journal(w, before, after, first)
+	}
+	now.Rev = s.e.rev
+	s.value = now.AppendValue(s.value[:0])
+	s.writes.Set(history.ConversionKey(s.key[:0], now.ID, now.Time), s.value)
+	s.changed(history.ConversionKey(s.key[:0], now.ID, now.Time))
+	if isNew {
+		s.writes.Set(history.ConversionTimeKey(s.key[:0], now.Time, now.ID), []byte(now.Person))
+	}
+	if isNew && !final {
+		s.writes.Set(history.PendingKey(s.key[:0], now.Time, now.ID), []byte(now.Person))
+	} else if !isNew && final && !w.was.Final {
+		s.writes.Delete(history.PendingKey(s.key[:0], now.Time, now.ID))
+	}
+	return nil
+}
+
+// removeConversion takes out a conversion whose id was used again.
+func (s *shard) removeConversion(w *conversionWork) error {
+	c := w.was
+	if c == nil {
+		return nil // it came and went within the tick
+	}
+	before := s.credits(c)
+	w.now = &history.Conversion{ID: c.ID, Time: c.Time, Person: c.Person, Name: c.Name, Currency: c.Currency, Journals: c.Journals}
+	s.rollUp(w, before, nil)
+	if c.Final {
+		s.journal(w, before, nil, false)
+	} else {
+		s.writes.Delete(history.PendingKey(s.key[:0], c.Time, c.ID))
+	}
+	s.writes.Delete(history.ConversionKey(s.key[:0], c.ID, c.Time))
+	s.writes.Delete(history.ConversionTimeKey(s.key[:0], c.Time, c.ID))
+	s.changed(history.ConversionKey(s.key[:0], c.ID, c.Time))
+	return nil
+}
+
+// sameConversion compares all that the tables say of a conversion.
+func sameConversion(a, b *history.Conversion) bool {
+	return a.Reasons == b.Reasons && a.Shadow == b.Shadow && a.Dup == b.Dup && a.SessionID == b.SessionID &&
+		sameAdjust(a.ByID, b.ByID) && sameAdjust(a.ByOrder, b.ByOrder) && a.Dropped == b.Dropped && slices.Equal(a.Touches, b.Touches)
+}
+
+// credit is a credit row with the touch that it is for.
+type credit struct {
+	event.Credit
+	touch *event.Touch // nil: unattributed
+}
+
+// unattributedChannel stands where a conversion has no touch.
+const unattributedChannel = "(none)"
+
+func (c *credit) campaign() string {
+	if c.touch == nil {
+		return ""
+	}
+	return c.touch.Campaign
+}
+
+func (c *credit) channel() string {
+	if c.touch == nil {
+		return unattributedChannel
+	}
+	return c.touch.Channel
+}
+
+func (c *credit) touchTime() event.Millis {
+	if c.touch == nil {
+		return event.NoTime
+	}
+	return c.touch.Time
+}
+
+func (s *shard) credits(c *history.Conversion) []credit { return creditsOf(s.credited(), c) }
+
+// creditsOf gives the credit rows of a conversion; none when it is not counted.
+func creditsOf(cfg *attribution.Config, c *history.Conversion) []credit {
+	if !c.Counted() {
+		return nil
+	}
+	rows := attribution.Credits(cfg, c.Touches, c.Value())
+	out := make([]credit, len(rows))
+	for i, r := range rows {
+		out[i].Credit = r
+		if r.Position > 0 {
+			out[i].touch = &c.Touches[r.Position-1]
+		}
+	}
+	return out
+}
+
+// rollUp carries the difference of a conversion into the rollups.
+func (s *shard) rollUp(w *conversionWork, before, after []credit) {
+	now, d := w.now, s.deltas
+	wm := w.cause.watermark
+	var n sums
+	if w.was != nil {
+		countConversion(&n, w.was, -1)
+	}
+	if !w.removed {
+		countConversion(&n, now, +1)
+	}
+	d.add(minuteConversions, now.Time, wm, n, now.Name, now.Currency)
+
+	type key struct {
+		byTouch                  bool
+		at                       event.Millis
+		model, campaign, channel string
+	}
+	diff := map[key]sums{}
+	put := func(list []credit, sign int64) {
+		for i := range list {
+			c := &list[i]
+			touched := now.Time
+			if c.touch != nil {
+				touched = c.touch.Time
+			}
+			for _, k := range [2]key{
+				{false, now.Time, c.Model, c.campaign(), c.channel()},
+				{true, touched.Floor(event.Hour), c.Model, c.campaign(), c.channel()},
+			} {
+				x := diff[k]
+				x[0] += sign * c.PPM
+				x[1] += sign * int64(c.Micros)
+				diff[k] = x
+			}
+		}
+	}
+	put(before, -1)
+	put(after, +1)
+	for k, n := range diff {
+		t := minuteAttribution
+		if k.byTouch {
+			t = hourByTouch
+		}
+		d.add(t, k.at, wm, n, k.model, k.campaign, k.channel, now.Currency)
+	}
+}
+
+func countConversion(n *sums, c *history.Conversion, sign int64) {
+	n[conversions] += sign
+	switch v := c.Verdict(); {
+	case v.Invalid():
+		n[invalidConversions] += sign
+	case v == event.Duplicate:
+		n[duplicateConversions] += sign
+	case !c.Counted():
+		n[retractedConversions] += sign
+	default:
+		n[conversionValue] += sign * int64(c.Value())
+		if len(c.Touches) == 0 {
+			n[unattributed] += sign
+		}
+	}
+}
+
+// journal writes what changed in the credits of a final conversion.
+func (s *shard) journal(w *conversionWork, before, after []credit, first bool) {
+	type key struct {
+		model string
+		time  event.Millis
+		id    string
+		typ   string
+	}
+	type delta struct{ ppm, micros int64 }
+	diff := map[key]delta{}
+	put := func(list []credit, sign int64) {
+		for i := range list {
+			c := &list[i]
+			k := key{model: c.Model, time: c.touchTime()}
+			if c.touch != nil {
+				k.id, k.typ = c.touch.ID, c.touch.Type
+			}
+			d := diff[k]
+			d.ppm += sign * c.PPM
+			d.micros += sign * int64(c.Micros)
+			diff[k] = d
+		}
+	}
+	put(before, -1)
+	put(after, +1)
+	keys := make([]key, 0, len(diff))
+	for k, d := range diff {
+		if d != (delta{}) {
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.model, b.model), cmp.Compare(a.time, b.time), cmp.Compare(a.id, b.id), cmp.Compare(a.typ, b.typ))
+	})
+	kind, at := w.cause.kind, w.cause.at
+	if first {
+		kind, at = causeConversion, w.now.Time
+	}
+	for i, k := range keys {
+		d := diff[k]
+		s.key = journalKey(s.key[:0], fmt.Sprintf("%s@%d/%06d/%s/%04d", w.now.ID, w.now.Time, w.now.Journals, k.model, i))
+		s.value = appendJournal(s.value[:0], journalEntry{
+			conversion: w.now.ID, model: k.model, touchTime: k.time, touchID: k.id, touchType: k.typ,
+			ppm: d.ppm, micros: d.micros, cause: kind, at: at,
+		})
+		s.writes.Set(s.key, s.value)
+		s.changed(s.key)
+	}
+	w.now.Journals++
+}
+
+func journalKey(b []byte, id string) []byte { return append(append(b, byte(state.Journal)), id...) }
+
+type journalEntry struct {
+	conversion, model, touchID, touchType string
+	touchTime, at                         event.Millis
+	ppm, micros                           int64
+	cause                                 causeKind
+}
+
+func appendJournal(b []byte, j journalEntry) []byte {
+	for _, t := range []string{j.conversion, j.model, j.touchID, j.touchType} {
+		b = state.AppendText(b, t)
+	}
+	b = state.AppendTime(state.AppendTime(b, j.touchTime), j.at)
+	b = binary.AppendVarint(binary.AppendVarint(b, j.ppm), j.micros)
+	return append(b, byte(j.cause))
+}

@@ -1,0 +1,228 @@
+package pipeline
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tributary-data/tributary/event"
+)
+
+// Input is one file of a replay. Next returns its next records in order, io.EOF
+// after the last. What it returned must stay as it is.
+type Input interface {
+	Base() string
+	Next(ctx context.Context) ([]event.Record, error)
+}
+
+// ReplayTick is the number of records in a tick of a replay. It is fixed, so
+// that the same files give the same bytes.
+const ReplayTick = 4096
+
+// Jump is an input whose time went ahead by more than a day from one record to
+// the next: what follows in it may be judged late.
+type Jump struct {
+	Position string
+	From, To event.Millis
+}
+
+// ReplayOptions steer a replay.
+type ReplayOptions struct {
+	TickRecords int // 0: ReplayTick
+	// Progress is called after every tick.
+	Progress func(records int64, watermark event.Millis)
+}
+
+// ReplayResult is what a replay found.
+type ReplayResult struct {
+	Counts Counts
+	Jumps  []Jump // the first of each input
+}
+
+// Replay applies inputs to an engine: records in order of the smallest next
+// event time over the inputs, each input's own order kept, a dead letter at
+// once. At the end everything closes.
+func Replay(ctx context.Context, e *Engine, inputs []Input, opt ReplayOptions) (*ReplayResult, error) {
+	if opt.TickRecords == 0 {
+		opt.TickRecords = ReplayTick
+	}
+	m := &merger{e: e, ctx: ctx, opt: opt, clock: NewClock(e.cfg.Time.OutOfOrderness, len(inputs), e.watermark), commits: newCommits()}
+	for i, in := range inputs {
+		m.queue = append(m.queue, &queued{Input: in, n: i, last: event.NoTime})
+	}
+	err := m.run()
+	if err2 := m.commits.close(); err == nil {
+		err = err2
+	}
+	return &ReplayResult{Counts: e.published.counts.clone(), Jumps: m.jumps}, err
+}
+
+// queued is an input with the records read ahead of it; the first is an event.
+type queued struct {
+	Input
+	n       int
+	records []event.Record
+	last    event.Millis
+	jumped  bool
+}
+
+// merger takes records from the inputs in the order of replay. It is a heap of
+// the inputs that have a next event.
+type merger struct {
+	e       *Engine
+	ctx     context.Context
+	opt     ReplayOptions
+	clock   *Clock
+	queue   []*queued
+	tick    []Stamped
+	jumps   []Jump
+	commits *commits
+}
+
+func (m *merger) Len() int      { return len(m.queue) }
+func (m *merger) Swap(i, j int) { m.queue[i], m.queue[j] = m.queue[j], m.queue[i] }
+func (m *merger) Push(x any)    { m.queue = append(m.queue, x.(*queued)) }
+
+func (m *merger) Pop() any {
+	last := m.queue[len(m.queue)-1]
+	m.queue = m.queue[:len(m.queue)-1]
+	return last
+}
+
+func (m *merger) Less(i, j int) bool {
+	a, b := m.queue[i], m.queue[j]
+	if at, bt := a.records[0].Event.Time, b.records[0].Event.Time; at != bt {
+		return at < bt
+	}
+	return a.n < b.n
+}
+
+func (m *merger) run() error {
+	all := m.queue
+	m.queue = nil
+	for _, q := range all {
+		more, err := m.fill(q)
+		if err != nil {
+			return err
+		}
+		if more {
+			m.queue = append(m.queue, q)
+		}
+	}
+	heap.Init(m)
+	for len(m.queue) > 0 {
+		q := m.queue[0]
+		rec := &q.records[0]
+		q.records = q.records[1:]
+		m.noteJump(q, &rec.Event)
+		if err := m.take(rec); err != nil {
+			return err
+		}
+		m.clock.Seen(q.n, rec.Event.Time)
+		more, err := m.fill(q)
+		if err != nil {
+			return err
+		}
+		if more {
+			heap.Fix(m, 0)
+		} else {
+			heap.Pop(m)
+			m.clock.Leave(q.n)
+		}
+	}
+	if err := m.flush(m.clock.Watermark()); err != nil {
+		return err
+	}
+	return m.flush(event.EndOfTime)
+}
+
+// fill makes the next record of an input an event, taking dead letters at once;
+// no means that the input is finished.
+func (m *merger) fill(q *queued) (more bool, err error) {
+	for {
+		for len(q.records) == 0 {
+			records, err := q.Next(m.ctx)
+			if errors.Is(err, io.EOF) {
+				return false, nil
+			}
+			if err != nil {
+				return false, fmt.Errorf("read %s: %w", q.Base(), err)
+			}
+			q.records = records
+		}
+		if q.records[0].Dead == nil {
+			return true, nil
+		}
+		if err := m.take(&q.records[0]); err != nil {
+			return false, err
+		}
+		q.records = q.records[1:]
+	}
+}
+
+func (m *merger) noteJump(q *queued, ev *event.Event) {
+	if q.last != event.NoTime && ev.Time-q.last > event.Day && !q.jumped {
+		q.jumped = true
+		m.jumps = append(m.jumps, Jump{ev.Pos.String(), q.last, ev.Time})
+	}
+	q.last = max(q.last, ev.Time)
+}
+
+func (m *merger) take(rec *event.Record) error {
+	m.tick = append(m.tick, Stamped{rec, m.clock.Watermark()})
+	if len(m.tick) < m.opt.TickRecords {
+		return nil
+	}
+	return m.flush(m.clock.Watermark())
+}
+
+// flush ends the tick.
+func (m *merger) flush(watermark event.Millis) error {
+	if err := m.ctx.Err(); err != nil {
+		return err
+	}
+	c, err := m.e.Tick(&Tick{Records: m.tick, Watermark: watermark})
+	if err != nil {
+		return err
+	}
+	m.tick = m.tick[:0]
+	if m.opt.Progress != nil {
+		m.opt.Progress(m.e.published.counts.Records, watermark)
+	}
+	return m.commits.add(c)
+}
+
+// commits waits for commits to become durable, a few ticks behind the engine.
+type commits struct {
+	waiting chan *Commit
+	done    chan error
+}
+
+// maxWaiting is how many ticks may be applied and not yet durable.
+const maxWaiting = 4
+
+func newCommits() *commits {
+	c := &commits{waiting: make(chan *Commit, maxWaiting), done: make(chan error, 1)}
+	go func() {
+		var first error
+		for x := range c.waiting {
+			if err := x.Wait(); err != nil && first == nil {
+				first = err
+			}
+		}
+		c.done <- first
+	}()
+	return c
+}
+
+func (c *commits) add(x *Commit) error {
+	c.waiting <- x
+	return nil
+}
+
+func (c *commits) close() error {
+	close(c.waiting)
+	return <-c.done
+}

@@ -1,0 +1,320 @@
+package pipeline
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/history"
+	"github.com/tributary-data/tributary/state"
+)
+
+// Tick is a run of records, in the order in which the sequencer put them.
+type Tick struct {
+	Records []Stamped
+	// Rejudged are verdict changes from outside, such as from a new list; they
+	// come after the records.
+	Rejudged []Rejudged
+	// Watermark after the last record.
+	Watermark event.Millis
+	// Inputs is what the sequencer needs to go on after this tick.
+	Inputs []byte
+}
+
+// Stamped is a record with the watermark that stood before it.
+type Stamped struct {
+	Record    *event.Record
+	Watermark event.Millis
+}
+
+// Outcome is what became of a record.
+type Outcome byte
+
+// The outcomes.
+const (
+	pendingOutcome Outcome = iota
+	Accepted
+	DuplicateEvent
+	TooLate
+	DeadLetter
+)
+
+// Commit is a tick that was applied. It is durable when Wait returns nil, and
+// not before.
+type Commit struct {
+	Number   uint64
+	Outcomes []Outcome // by record
+	batch    *state.Batch
+}
+
+// Wait blocks until the commit is durable.
+func (c *Commit) Wait() error { return c.batch.Wait() }
+
+// Tick applies a tick. After an error the engine must not be used again: what
+// the store holds is the last commit that was applied whole.
+//
+// The path of the data reads from top to bottom: each phase runs on all shards
+// at once and reads the mail that earlier phases sent.
+func (e *Engine) Tick(t *Tick) (*Commit, error) {
+	e.commit++
+	e.rev = uint64(e.store.Epoch())<<40 | e.commit
+	c := &Commit{Number: e.commit, Outcomes: make([]Outcome, len(t.Records)), batch: e.store.NewBatch()}
+
+	rare, err := e.route(t, c)
+	if err != nil {
+		return nil, err
+	}
+	e.watermark = max(e.watermark, t.Watermark)
+	due, err := e.findDue(c.batch)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.openReaders(); err != nil {
+		return nil, err
+	}
+	phases := []func(*shard){(*shard).admit}
+	if rare || len(due) > 0 || len(e.expired) > 0 || len(t.Rejudged) > 0 || e.links.filter.n > 0 || e.mayReachBack(t) {
+		phases = append(phases,
+			func(s *shard) { s.takeConversions(); s.countClicks(); s.identify(); s.rejudge(t.Rejudged) },
+			func(s *shard) { s.takeLinks(); s.judge() },
+			(*shard).resolve,
+			func(s *shard) { s.decide(); s.spreadLinks() },
+			func(s *shard) { s.mailDue(due); s.recompute() },
+		)
+	}
+	for _, phase := range phases {
+		if err := e.parallel(phase); err != nil {
+			return nil, fmt.Errorf("tick %d: %w", e.commit, err)
+		}
+	}
+	if err := e.finish(t, c); err != nil {
+		return nil, fmt.Errorf("tick %d: %w", e.commit, err)
+	}
+	return c, nil
+}
+
+// mayReachBack says whether an impression of the tick may lie before another
+// event of its person, so that more than admission is needed.
+func (e *Engine) mayReachBack(*Tick) bool { return true }
+
+// route gives each record to the shard that admits it. Dead letters and what is
+// too late end here. rare says whether there is more than impressions.
+func (e *Engine) route(t *Tick, c *Commit) (rare bool, err error) {
+	counts := &e.published.counts
+	if cap(e.items) < len(t.Records) {
+		e.items = make([]item, len(t.Records))
+	}
+	e.items = e.items[:len(t.Records)]
+	for i := range t.Records {
+		rec, wm := t.Records[i].Record, t.Records[i].Watermark
+		e.seq++
+		counts.Records++
+		if rec.Dead != nil {
+			e.keepDeadLetter(rec.Dead, c.batch)
+			c.Outcomes[i] = DeadLetter
+			continue
+		}
+		ev := &rec.Event
+		late := ev.Time <= wm
+		if late {
+			counts.Late++
+		}
+		if late && ev.Kind != event.Conversion && ev.Kind != event.Adjustment && ev.Kind != event.Identify && e.tooLate(ev, wm) {
+			c.Outcomes[i] = TooLate
+			continue // written in finish, with those found by id
+		}
+		it := &e.items[i]
+		*it = item{ev: ev, result: &c.Outcomes[i], cause: cause{seq: e.seq, watermark: wm, at: ev.Time, kind: causeLateEvent}}
+		owner := ev.Person
+		switch ev.Kind {
+		case event.Impression:
+		case event.Adjustment:
+			rare, owner = true, ""
+			it.cause.kind = causeAdjustment
+		case event.Identify:
+			rare, owner = true, ""
+			it.cause.kind = causeIdentity
+			e.links.add(userPrefix + ev.UserID)
+			e.links.add(anonymousPrefix + ev.AnonymousID)
+		case event.Conversion:
+			rare, owner = true, ""
+		default:
+			rare = true
+		}
+		if it.person = hashText(ev.Person); ev.Person == "" {
+			it.person = hashText(ev.ID)
+		}
+		if ev.Kind != event.Adjustment && ev.Kind != event.Identify {
+			if err := e.intern(it, c.batch); err != nil {
+				return false, err
+			}
+			e.buckets.Add(ev.Kind, ev.Time)
+			e.maxTime = max(e.maxTime, ev.Time)
+		}
+		var s *shard
+		if owner == "" {
+			s = e.ownerOfKey(hashText(ev.ID))
+		} else {
+			s = e.ownerOfKey(it.person)
+		}
+		s.items = append(s.items, it)
+	}
+	return rare, nil
+}
+
+// intern numbers the names and the User-Agent of an event.
+func (e *Engine) intern(it *item, b *state.Batch) (err error) {
+	e.tuple = history.AppendTuple(e.tuple[:0], it.ev)
+	if it.dims, err = e.dict.Intern(e.tuple, b); err != nil {
+		return err
+	}
+	if it.ev.UserAgent == "" {
+		return nil
+	}
+	e.tuple = history.AppendTextTuple(e.tuple[:0], it.ev.UserAgent)
+	ua, err := e.dict.Intern(e.tuple, b)
+	if err != nil {
+		return err
+	}
+	it.ua = ua.ID
+	return nil
+}
+
+// keepDeadLetter stores a record that breaks a rule.
+func (e *Engine) keepDeadLetter(d *event.DeadLetter, b *state.Batch) {
+	counts := &e.published.counts
+	if counts.DeadLetters == nil {
+		counts.DeadLetters = map[event.Code]int64{}
+	}
+	counts.DeadLetters[d.Code]++
+	key := deadLetterKey(nil, d.Pos.String())
+	b.Set(key, appendDeadLetter(nil, d.Code, d.Message, d.Raw))
+	e.shards[0].changed(key)
+}
+
+// findDue lists what the watermark has reached: conversions that become final,
+// and adjustments that stop waiting.
+func (e *Engine) findDue(b *state.Batch) (due []conversionRef, err error) {
+	e.expired = e.expired[:0]
+	end := state.After(state.AppendTime([]byte{byte(state.Pending)}, e.watermark))
+	err = e.store.Scan([]byte{byte(state.Pending)}, end, func(k, v []byte) bool {
+		due = append(due, conversionRef{id: string(k[9:]), time: state.Time(k[1:]), person: string(v)})
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	end = state.After(state.AppendTime([]byte{byte(state.Expiry)}, e.watermark))
+	var bad error
+	err = e.store.Scan([]byte{byte(state.Expiry)}, end, func(k, _ []byte) bool {
+		var text string
+		if _, text, bad = history.ParseExpiry(k); bad != nil {
+			return false
+		}
+		e.expired = append(e.expired, text)
+		b.Delete(k)
+		return true
+	})
+	if err == nil {
+		err = bad
+	}
+	return due, err
+}
+
+// mailDue puts the shard's due conversions where recompute looks for them.
+func (s *shard) mailDue(due []conversionRef) {
+	m := &s.mail[s.id]
+	for _, r := range due {
+		if s.e.ownerOf(r.person, "") == s {
+			m.due = append(m.due, r)
+		}
+	}
+}
+
+func (e *Engine) openReaders() error {
+	for _, s := range e.shards {
+		r, err := history.NewReader(e.store, e.buckets)
+		if err != nil {
+			return err
+		}
+		s.reader = r
+	}
+	return nil
+}
+
+// finish merges what the shards wrote into the commit and applies it.
+func (e *Engine) finish(t *Tick, c *Commit) error {
+	e.keepTooLate(t, c)
+	packed := binary.BigEndian.AppendUint64(nil, e.rev)
+	packed, err := e.rollups.merge(e.shards, e.rev, packed)
+	if err != nil {
+		return err
+	}
+	n := uint32(0)
+	e.published.Lock()
+	defer e.published.Unlock()
+	for _, s := range e.shards {
+		if err := s.close(); err != nil {
+			return err
+		}
+		for _, key := range s.outbox {
+			c.batch.Set(outboxKey(e.commit, n), key)
+			n++
+		}
+		if err := c.batch.Add(s.writes); err != nil {
+			return err
+		}
+		e.published.counts.add(&s.stats)
+		s.endTick()
+	}
+	if len(packed) > 8 {
+		c.batch.Set(deltaKey(e.commit), packed)
+	}
+	if e.rollups.since++; e.rollups.since >= e.opt.FoldEvery {
+		e.fold(c.batch)
+	}
+	e.expire(c.batch)
+	e.inputs = t.Inputs
+	m := meta{e.commit, e.watermark, e.maxTime, e.retained, e.published.counts, e.inputs}
+	c.batch.Set(metaEngine, m.encode())
+	if err := c.batch.Apply(); err != nil {
+		return fmt.Errorf("apply the commit: %w", err)
+	}
+	e.published.commit, e.published.watermark = e.commit, e.watermark
+	return nil
+}
+
+// keepTooLate stores the records that came too late to change anything.
+func (e *Engine) keepTooLate(t *Tick, c *Commit) {
+	for i, o := range c.Outcomes {
+		if o != TooLate {
+			continue
+		}
+		e.published.counts.TooLate++
+		ev := &t.Records[i].Record.Event
+		pos := ev.Pos.String()
+		key := state.AppendText([]byte{byte(state.LateEvents)}, ev.ID)
+		key = append(state.AppendTime(key, ev.Time), pos...)
+		value := state.AppendText(state.AppendTime(nil, t.Records[i].Watermark), ev.Type)
+		c.batch.Set(key, append(value, ev.Raw...))
+		e.shards[0].changed(key)
+	}
+}
+
+// endTick forgets what a shard knew of the tick.
+func (s *shard) endTick() {
+	s.items, s.outbox, s.relinked = s.items[:0], s.outbox[:0], s.relinked[:0]
+	clear(s.people)
+	clear(s.ids)
+	clear(s.linked)
+	clear(s.members)
+	for i := range s.mail {
+		s.mail[i].reset()
+	}
+	s.stats = Counts{}
+	if s.e.opt.NoLateness || s.e.watermark == event.NoTime {
+		return
+	}
+	s.impressions.dropBefore(s.e.watermark - s.e.lateness(event.Impression))
+	s.others.dropBefore(s.e.watermark - max(s.e.lateness(event.Click), s.e.lateness(event.Behavioural)))
+}

@@ -1,0 +1,151 @@
+package pipeline
+
+import (
+	"slices"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/fraud"
+	"github.com/tributary-data/tributary/history"
+	"github.com/tributary-data/tributary/state"
+)
+
+// clickFact tells the owner of a rule key that a click of that key was accepted.
+type clickFact struct {
+	key   [state.VelocityKey]byte
+	rule  int
+	ref   event.Ref
+	cause cause
+}
+
+// flip tells a click's person that a counting rule now finds otherwise.
+type flip struct {
+	ref    event.Ref
+	reason event.Reason
+	over   bool
+	cause  cause
+}
+
+// sendClick sends the click to the owner of each rule key that it has.
+func (s *shard) sendClick(it *item) {
+	for i, rule := range s.e.clickRules {
+		b, ok := rule.AppendKey(s.buf[:0], it.ev)
+		s.buf = b
+		if !ok {
+			continue
+		}
+		h := xxh3.Hash128(b)
+		f := clickFact{key: h.Bytes(), rule: i, ref: it.ev.Ref(), cause: it.cause}
+		m := s.to(s.e.ownerOfKey(h.Lo))
+		m.clicks = append(m.clicks, f)
+	}
+}
+
+// countClicks judges the keys that got clicks: those clicks, and the few after
+// them whose windows reach back over them.
+func (s *shard) countClicks() {
+	var facts []clickFact
+	s.inbox(func(m *mail) { facts = append(facts, m.clicks...) })
+	slices.SortFunc(facts, func(a, b clickFact) int {
+		if a.rule != b.rule {
+			return a.rule - b.rule
+		}
+		if c := slices.Compare(a.key[:], b.key[:]); c != 0 {
+			return c
+		}
+		return a.ref.Compare(b.ref)
+	})
+	for len(facts) > 0 {
+		n := 1
+		for n < len(facts) && facts[n].rule == facts[0].rule && facts[n].key == facts[0].key {
+			n++
+		}
+		if err := s.countKey(&s.e.clickRules[facts[0].rule], facts[:n]); err != nil {
+			s.fail(err)
+			return
+		}
+		facts = facts[n:]
+	}
+}
+
+// counted is one click of a key in the stretch that is judged.
+type counted struct {
+	history.Counted
+	fact *clickFact // nil: it was there before
+}
+
+// countKey judges one key, stretch by stretch: a stretch begins Reach clicks
+// before a new click and ends Reach clicks after the last new one in it.
+func (s *shard) countKey(rule *fraud.ClickRule, facts []clickFact) error {
+	reach := fraud.Reach(rule.Windows)
+	widest := event.Millis(0)
+	for _, w := range rule.Windows {
+		widest = max(widest, w.Span)
+	}
+	for len(facts) > 0 {
+		first := &facts[0]
+		before, err := s.reader.CountedBefore(nil, first.key, first.ref, first.ref.Time-widest, reach)
+		if err != nil {
+			return err
+		}
+		slices.Reverse(before)
+		list := make([]counted, 0, len(before)+len(facts)+reach)
+		for _, c := range before {
+			list = append(list, counted{Counted: c})
+		}
+		from := len(list)
+		last := first.ref.Time // of the latest new click in the stretch
+		take := func() {
+			last = facts[0].ref.Time
+			list = append(list, counted{history.Counted{Ref: facts[0].ref}, &facts[0]})
+			facts = facts[1:]
+		}
+		take()
+		since := 0 // stored clicks after the last new one
+		err = s.reader.CountedAfter(first.key, first.ref, func() event.Millis { return last + widest }, func(c history.Counted) bool {
+			for len(facts) > 0 && facts[0].ref.Compare(c.Ref) < 0 {
+				take()
+				since = 0
+			}
+			list = append(list, counted{Counted: c})
+			since++
+			return since < reach
+		})
+		if err != nil {
+			return err
+		}
+		// What is left lies in this stretch when nothing stored comes between.
+		for since < reach && len(facts) > 0 && facts[0].ref.Time-list[len(list)-1].Time <= widest {
+			take()
+		}
+		s.judgeStretch(rule, list, from)
+	}
+	return nil
+}
+
+func (s *shard) judgeStretch(rule *fraud.ClickRule, list []counted, from int) {
+	times := make([]event.Millis, len(list))
+	for i := range list {
+		times[i] = list[i].Time
+	}
+	var key [state.VelocityKey]byte
+	var because cause
+	for i := from; i < len(list); i++ {
+		c := &list[i]
+		if c.fact != nil {
+			key = c.fact.key
+			because = because.latest(c.fact.cause)
+		}
+		over := fraud.Over(rule.Windows, times, i)
+		if c.fact == nil && over == c.Over {
+			continue
+		}
+		s.key = history.CountedKey(s.key[:0], key, c.Ref)
+		s.writes.Set(s.key, []byte{flag(over, 1)})
+		if c.fact == nil || over {
+			m := s.to(s.e.ownerOf(c.Person, c.ID))
+			m.flips = append(m.flips, flip{c.Ref, rule.Reason, over, because})
+		}
+	}
+}

@@ -1,0 +1,228 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/tributary-data/tributary/event"
+)
+
+const (
+	maxStreams   = 1000
+	streamGap    = 250 * time.Millisecond // at most four changes a second
+	streamBeat   = 15 * time.Second       // so that proxies and browsers know the stream lives
+	streamWrites = 10 * time.Second       // a reader that takes nothing for so long is dropped
+)
+
+// livez says that the process answers; it asks nothing else.
+func (s *Server) livez(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	send(w, r, http.StatusOK, []byte("{\"status\":\"ok\"}\n"))
+}
+
+// readyz: degraded is not down. A pipeline that works on, however limping,
+// answers 200 and says what is wrong.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	st := s.view.Status()
+	state, code := "ready", http.StatusOK
+	switch {
+	case !st.Ready:
+		state, code = "not_ready", http.StatusServiceUnavailable
+	case len(st.Degraded) > 0:
+		state = "degraded"
+	}
+	body, err := plainJSON(obj{
+		{"status", state},
+		{"not_ready", texts(st.NotReady)},
+		{"degraded", texts(st.Degraded)},
+		{"watermark", when(st.Watermark)},
+		{"commit", st.Commit},
+	})
+	if err != nil {
+		panic("BUG: readiness does not marshal: " + err.Error())
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if code != http.StatusOK {
+		w.Header().Set("Retry-After", "1")
+	}
+	send(w, r, code, append(body, '\n'))
+}
+
+func texts(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+// pipeline is the status of everything, for people and scripts.
+func (s *Server) pipeline(q *query) (*answer, error) {
+	st := s.view.Status()
+	lag := func(w event.Millis) any {
+		if w == event.NoTime || w == event.EndOfTime {
+			return nil
+		}
+		return int64(max(0, q.now-w))
+	}
+	inputs := []obj{}
+	for _, in := range st.Inputs {
+		state := "active"
+		switch {
+		case in.Finished:
+			state = "finished"
+		case in.Error != "":
+			state = "failing"
+		case in.Idle:
+			state = "idle"
+		}
+		var behind any
+		if in.Behind >= 0 {
+			behind = in.Behind
+		}
+		inputs = append(inputs, obj{
+			{"name", in.Name}, {"state", state}, {"watermark", when(in.Watermark)}, {"watermark_lag_ms", lag(in.Watermark)},
+			{"records", in.Records}, {"behind", behind}, {"error", orNull(in.Error)},
+		})
+	}
+	sinks := []obj{}
+	for _, k := range st.Sinks {
+		sinks = append(sinks, obj{
+			{"name", k.Name}, {"state", k.State}, {"outbox_rows", k.OutboxRows}, {"lag_ms", k.Lag.Milliseconds()},
+			{"commit", k.Commit}, {"watermark", when(k.Watermark)}, {"error", orNull(k.Error)},
+		})
+	}
+	dead := obj{}
+	total := int64(0)
+	for _, code := range deadLetterCodes {
+		n := st.Counts.DeadLetters[event.Code(code)]
+		dead = append(dead, field{code, n})
+		total += n
+	}
+	dropped := st.Counts.Dropped
+	if dropped == nil {
+		dropped = map[string]int64{}
+	}
+	var budget any
+	if st.DiskBudget > 0 {
+		budget = st.DiskBudget
+	}
+	return &answer{body: obj{{"data", obj{
+		{"ready", st.Ready}, {"not_ready", texts(st.NotReady)}, {"degraded", texts(st.Degraded)},
+		{"version", st.Version}, {"started", when(st.Started)}, {"as_of", q.now.String()},
+		{"watermark", when(st.Watermark)}, {"watermark_lag_ms", lag(st.Watermark)},
+		{"commit", st.Commit}, {"epoch", st.Epoch}, {"shards", st.Shards},
+		{"inputs", inputs}, {"sinks", sinks},
+		{"counts", obj{
+			{"records", st.Counts.Records}, {"late", st.Counts.Late}, {"too_late", st.Counts.TooLate},
+			{"duplicates", st.Counts.Duplicates}, {"conflicts", st.Counts.Conflicts}, {"money_rounded", st.Counts.MoneyRounded},
+			{"dead_letters", total}, {"dead_letters_by_code", dead}, {"dropped_fields", dropped},
+		}},
+		{"latency", obj{{"tick", quantilesObj(st.Tick)}, {"durable", quantilesObj(st.Durable)}, {"visible", quantilesObj(st.Latency)}}},
+		{"disk", obj{{"bytes", st.DiskBytes}, {"budget_bytes", budget}, {"outbox_rows", st.OutboxRows}}},
+	}}}}, nil
+}
+
+// quantilesObj: microseconds, because milliseconds are too coarse for a tick.
+func quantilesObj(x Quantiles) obj {
+	return obj{{"count", x.Count}, {"p50_us", x.P50.Microseconds()}, {"p95_us", x.P95.Microseconds()}, {"p99_us", x.P99.Microseconds()}}
+}
+
+// changes tells a page that there is something new. It carries no figures:
+// those come from the REST answers alone, so that there is one truth.
+func (s *Server) changes(w http.ResponseWriter, r *http.Request) {
+	if len(r.URL.RawQuery) > 0 {
+		p := newProblem(http.StatusBadRequest, "unknown_parameter", "this stream takes no parameters")
+		p.Accepted = []string{}
+		p.write(w, r)
+		return
+	}
+	if accepts(r.Header.Get("Accept"), "text/event-stream") == "" {
+		p := newProblem(http.StatusNotAcceptable, "not_acceptable", "this is a stream of server-sent events")
+		p.Accepted = []string{"text/event-stream"}
+		p.write(w, r)
+		return
+	}
+	select {
+	case s.streams <- struct{}{}:
+		defer func() { <-s.streams }()
+	default:
+		newProblem(http.StatusServiceUnavailable, "too_many_streams", "all places for streams of changes are taken").after(10*time.Second).write(w, r)
+		return
+	}
+	s.metrics.streams.Inc()
+	defer s.metrics.streams.Dec()
+
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{}) // else the server's ReadTimeout ends the stream
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
+	write := func(b []byte) bool {
+		_ = control.SetWriteDeadline(time.Now().Add(streamWrites))
+		if _, err := w.Write(b); err != nil {
+			return false
+		}
+		return control.Flush() == nil
+	}
+	beat := time.NewTicker(streamBeat)
+	defer beat.Stop()
+	for first := true; ; first = false {
+		changed := s.view.Changed() // before reading, so that no tick is missed
+		if !write(s.changeFrame(first)) {
+			return
+		}
+		if !pause(r, s.stopping, streamGap) {
+			return
+		}
+		for waiting := true; waiting; {
+			select {
+			case <-changed:
+				waiting = false
+			case <-beat.C:
+				if !write([]byte(": still here\n\n")) {
+					return
+				}
+			case <-r.Context().Done():
+				return
+			case <-s.stopping:
+				return
+			}
+		}
+	}
+}
+
+func pause(r *http.Request, stopping <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-r.Context().Done():
+	case <-stopping:
+	}
+	return false
+}
+
+func (s *Server) changeFrame(first bool) []byte {
+	st := s.view.Status()
+	data, err := json.Marshal(obj{
+		{"commit", st.Commit}, {"epoch", st.Epoch}, {"watermark", when(st.Watermark)},
+		{"as_of", event.Millis(s.now().UnixMilli()).String()},
+	})
+	if err != nil {
+		panic("BUG: a change does not marshal: " + err.Error())
+	}
+	out := []byte{}
+	if first {
+		out = append(out, "retry: 2000\n"...)
+	}
+	out = append(out, "event: change\ndata: "...)
+	out = append(out, data...)
+	return append(out, "\n\n"...)
+}
