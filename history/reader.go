@@ -1,6 +1,7 @@
 package history
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/tributary-data/tributary/event"
@@ -36,6 +37,11 @@ func LoadBuckets(s *state.Store) (*Buckets, error) {
 func (b *Buckets) Add(k event.Kind, t event.Millis) {
 	s, w := place(k)
 	b.add(s, uint32(t/w))
+}
+
+// Clone copies the list for a reader beside the owner.
+func (b *Buckets) Clone() *Buckets {
+	return &Buckets{slices.Clone(b.impressions), slices.Clone(b.history)}
 }
 
 func (b *Buckets) list(s state.Space) *[]uint32 {
@@ -101,6 +107,9 @@ func NewReader(s *state.Store, b *Buckets) (*Reader, error) {
 	}
 	return &Reader{it: it, buckets: b}, nil
 }
+
+// NewReaderAt opens a reader on a cursor, such as one of a snapshot, and owns it.
+func NewReaderAt(it *state.Iter, b *Buckets) *Reader { return &Reader{it: it, buckets: b} }
 
 // Close reports the first error of any read.
 func (r *Reader) Close() error { return r.it.Close() }

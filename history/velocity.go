@@ -72,21 +72,23 @@ func (r *Reader) CountedBefore(out []Counted, key [state.VelocityKey]byte, ref e
 	return out, r.it.Err()
 }
 
-// CountedAfter visits the clicks of the key after r and not later than to, in
-// order, until fn returns false.
-func (r *Reader) CountedAfter(key [state.VelocityKey]byte, ref event.Ref, to func() event.Millis, fn func(Counted) bool) error {
+// CountedAfter visits the clicks of the key after r, in order, until fn returns
+// false. It goes on to a next bucket while that begins not later than to, and
+// returns the end of the last bucket that it read whole; NoTime if fn ended it.
+func (r *Reader) CountedAfter(key [state.VelocityKey]byte, ref event.Ref, to func() event.Millis, fn func(Counted) bool) (clear event.Millis, err error) {
 	at := append(CountedKey(nil, key, ref), 0)
-	for bucket := ref.Time.Floor(state.VelocityBucket); bucket <= to(); bucket += state.VelocityBucket {
+	bucket := ref.Time.Floor(state.VelocityBucket)
+	for ; bucket <= to(); bucket += state.VelocityBucket {
 		for ok := r.it.SeekPrefix(at); ok; ok = r.it.Next() {
 			c, err := parseCounted(r.it.Key(), r.it.Value())
 			if err != nil {
-				return err
+				return event.NoTime, err
 			}
-			if c.Time > to() || !fn(c) {
-				return nil
+			if !fn(c) {
+				return event.NoTime, r.it.Err()
 			}
 		}
 		at = velocityPrefix(nil, key, bucket+state.VelocityBucket)
 	}
-	return r.it.Err()
+	return bucket - 1, r.it.Err()
 }

@@ -148,3 +148,10 @@ func (s *stats) add(o *stats) {
 		s.dropped[i] += n
 	}
 }
+
+// TakeStats returns what was counted since the last call.
+func (d *Decoder) TakeStats() Stats {
+	s := d.stats.export()
+	d.stats = stats{}
+	return s
+}

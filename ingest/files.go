@@ -71,6 +71,8 @@ const (
 	// aheadPerWorker is how many chunks may wait per worker, so that none
 	// starves while Next is busy.
 	aheadPerWorker = 2
+	// usualRecord is the size of a record by which room is made for a chunk's.
+	usualRecord = 256
 )
 
 // chunk is a part of a file: whole records, or one that is dead already.
@@ -300,6 +302,7 @@ func (f *File) work() {
 		select {
 		case c.records = <-f.free:
 		default:
+			c.records = make([]event.Record, 0, len(c.data)/usualRecord)
 		}
 		w.decode(c)
 		f.mu.Lock()
@@ -358,7 +361,7 @@ func (w *worker) decodeLines(c *chunk) {
 func (w *worker) decodeLine(line []byte, pos event.Position, out []event.Record) []event.Record {
 	line = line[:len(line):len(line)]
 	if !w.cells && w.rows == nil || len(line) > MaxRecord {
-		out = append(out, event.Record{})
+		out = oneMore(out)
 		w.dec.Decode(line, w.implied, w.opt.Clock, pos, &out[len(out)-1])
 		return out
 	}
@@ -366,7 +369,7 @@ func (w *worker) decodeLine(line []byte, pos event.Position, out []event.Record)
 		return append(out, event.Record{Dead: &event.DeadLetter{Pos: pos, Code: event.Malformed, Message: f.message(line), Raw: line}})
 	}
 	if w.rows == nil {
-		out = append(out, event.Record{})
+		out = oneMore(out)
 		w.dec.cells = true
 		w.dec.finish(line, w.implied, w.opt.Clock, pos, &out[len(out)-1])
 		return out
@@ -376,6 +379,15 @@ func (w *worker) decodeLine(line []byte, pos event.Position, out []event.Record)
 		w.cols = append(w.cols, w.dec.lookup(line, name))
 	}
 	return w.dec.mapRow(w.rows, w.cols, line, w.implied, w.opt.Clock, pos, out)
+}
+
+// oneMore makes room for a record that is written next as a whole; in a batch
+// that came back, it does not clear what that will overwrite.
+func oneMore(out []event.Record) []event.Record {
+	if n := len(out); n < cap(out) {
+		return out[:n+1]
+	}
+	return append(out, event.Record{})
 }
 
 func trimCR(line []byte) []byte {

@@ -233,7 +233,7 @@ func (w *worker) decodeRow(rec []byte, pos event.Position, out []event.Record) [
 		}
 		d.set(f, k, w.cell[i])
 	}
-	out = append(out, event.Record{})
+	out = oneMore(out)
 	d.finish(rec, w.implied, w.opt.Clock, pos, &out[len(out)-1])
 	return out
 }

@@ -69,20 +69,19 @@ func (r *reader) fill(size int) {
 	}
 	buf := make([]byte, size)
 	n := copy(buf, r.rest)
-	m, err := io.ReadFull(r.in, buf[n:])
-	r.rest = buf[:n+m]
-	switch err {
-	case nil:
-	case io.ErrUnexpectedEOF, io.EOF:
-		// ReadFull gives ErrUnexpectedEOF both when it saw the end early and
-		// when the stream itself says so, as a cut gzip does.
-		r.err = io.EOF
-		if _, again := r.in.Read(make([]byte, 1)); again != nil && again != io.EOF {
-			r.err = again
+	// Not io.ReadFull: its ErrUnexpectedEOF hides whether the stream ended, or
+	// says of itself that it was cut short.
+	for idle := 0; n < size && r.err == nil; idle++ {
+		var m int
+		if m, r.err = r.in.Read(buf[n:]); m > 0 {
+			idle = 0
 		}
-	default:
-		r.err = err
+		n += m
+		if idle > 100 {
+			r.err = io.ErrNoProgress
+		}
 	}
+	r.rest = buf[:n]
 }
 
 func (r *reader) take(n int) *chunk {

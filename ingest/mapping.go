@@ -348,7 +348,9 @@ func (d *Decoder) lookup(b []byte, column string) value {
 		case name == column:
 			found = d.scalar(b[start:end], k)
 		case inside && k == kObject:
-			found = d.lookup(b[start:end], rest)
+			if v := d.lookup(b[start:end], rest); v.kind != kNull {
+				found = v
+			}
 		}
 		if i = blanks(b, end); i < len(b) && b[i] == ',' {
 			i = blanks(b, i+1)

@@ -41,6 +41,8 @@ func (c *Counts) clone() Counts {
 	}
 	if c.BadAdjustments != 0 {
 		out.DeadLetters[event.BadAdjustment] = c.BadAdjustments
+	} else {
+		delete(out.DeadLetters, event.BadAdjustment)
 	}
 	return out
 }

@@ -149,7 +149,8 @@ func merged(spans []span) []span {
 
 // findSessions sets the session of each conversion that may have another one.
 func (s *shard) findSessions(p *person) error {
-	for _, m := range p.moved {
+	for i := range p.moved {
+		m := &p.moved[i]
 		var keys []conversionKey
 		err := s.e.events(s.reader, p.id, m.start, m.end, func(ev *history.Event) bool {
 			if ev.Kind == event.Conversion {
@@ -161,7 +162,7 @@ func (s *shard) findSessions(p *person) error {
 			return err
 		}
 		for _, k := range keys {
-			w, err := s.load(p, k, m.cause)
+			w, err := s.load(p, k, m.before(k.time))
 			if err != nil {
 				return err
 			}
@@ -213,14 +214,14 @@ func (s *shard) recomputeConversion(p *person, w *conversionWork) error {
 		return nil
 	}
 	changed := isNew || !sameConversion(w.was, now)
-	if changed && w.cause.watermark >= now.Time {
-		now.Restated = true
-	}
 	var before, after []credit
 	if !isNew {
 		before = s.credits(w.was)
 	}
 	after = s.credits(now)
+	if w.cause.watermark >= now.Time && (isNew || !saysSame(w.was, now)) {
+		now.Restated = true
+	}
 	if changed {
 		s.rollUp(w, before, after)
 	}
@@ -267,7 +268,17 @@ func (s *shard) removeConversion(w *conversionWork) error {
 	return nil
 }
 
-// sameConversion compares all that the tables say of a conversion.
+// saysSame compares all that the tables say of a conversion and its credits. It
+// may be the same though what it is said for differs, such as a second refund.
+func saysSame(a, b *history.Conversion) bool {
+	return a.Verdict() == b.Verdict() && a.Adjusted() == b.Adjusted() && a.Value() == b.Value() && a.SessionID == b.SessionID &&
+		a.Dropped == b.Dropped && slices.EqualFunc(a.Touches, b.Touches, func(x, y event.Touch) bool {
+		x.Person, x.Dims = y.Person, y.Dims
+		return x == y
+	})
+}
+
+// sameConversion compares all that is known of a conversion.
 func sameConversion(a, b *history.Conversion) bool {
 	return a.Reasons == b.Reasons && a.Shadow == b.Shadow && a.Dup == b.Dup && a.SessionID == b.SessionID &&
 		sameAdjust(a.ByID, b.ByID) && sameAdjust(a.ByOrder, b.ByOrder) && a.Dropped == b.Dropped && slices.Equal(a.Touches, b.Touches)

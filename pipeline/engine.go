@@ -79,12 +79,14 @@ type Engine struct {
 	inputs    []byte
 	tuple     []byte
 	items     []item
+	counts    Counts
 
 	published struct {
 		sync.RWMutex // held by Tick while what readers see changes
 		commit       uint64
 		watermark    event.Millis
 		counts       Counts
+		buckets      *history.Buckets
 	}
 }
 
@@ -139,7 +141,9 @@ func Open(cfg Config, store *state.Store, opt Options) (*Engine, error) {
 			linked: map[string]string{}, members: map[string]map[string]membership{},
 		})
 	}
-	e.published.commit, e.published.watermark, e.published.counts = e.commit, e.watermark, counts
+	e.counts = counts
+	e.published.commit, e.published.watermark = e.commit, e.watermark
+	e.published.counts, e.published.buckets = counts.clone(), e.buckets.Clone()
 	return e, nil
 }
 
@@ -162,19 +166,28 @@ func (e *Engine) restore() (Counts, error) {
 	if string(have) != string(want) {
 		return Counts{}, &RulesError{Dir: e.store.Dir(), Have: string(have), Want: string(want)}
 	}
-	v, err := e.store.Get(metaEngine)
-	if errors.Is(err, state.ErrNotFound) {
-		return Counts{}, nil
+	m, err := readMeta(e.store)
+	if err != nil {
+		return Counts{}, err
 	}
-	var m meta
+	e.commit, e.watermark, e.maxTime, e.retained, e.inputs = m.Commit, m.Watermark, m.MaxTime, m.Retained, m.Inputs
+	return m.Counts, nil
+}
+
+// readMeta reads what the last commit left; zero before the first.
+func readMeta(s *state.Store) (meta, error) {
+	m := meta{Watermark: event.NoTime, MaxTime: event.NoTime}
+	v, err := s.Get(metaEngine)
+	if errors.Is(err, state.ErrNotFound) {
+		return m, nil
+	}
 	if err == nil {
 		err = json.Unmarshal(v, &m)
 	}
 	if err != nil {
-		return Counts{}, fmt.Errorf("read the last commit: %w", err)
+		return m, fmt.Errorf("read the last commit: %w", err)
 	}
-	e.commit, e.watermark, e.maxTime, e.retained, e.inputs = m.Commit, m.Watermark, m.MaxTime, m.Retained, m.Inputs
-	return m.Counts, nil
+	return m, nil
 }
 
 // RulesError says that a state was made by another configuration.

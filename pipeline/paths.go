@@ -43,18 +43,20 @@ func (s *shard) findSpans(p *person, changes []*change) error {
 			}
 			spans = append(spans, span{t, t.Add(reach), c.cause})
 		case s.e.touches.visit && c.ev.Type == pageView:
-			x := moved{t, t, c.cause}
+			end := t // of the session, in which a later page view may become the first
 			for _, o := range p.sessions {
 				if o != nil && o.Start <= t && t <= o.End {
-					x.start, x.end = o.Start, o.End
+					end = o.End
 				}
 			}
-			spans = append(spans, span{x.start, x.end.Add(lb.Visit.Millis()), c.cause})
+			spans = append(spans, span{t, end.Add(lb.Visit.Millis()), c.cause})
 		}
 	}
 	if s.e.touches.visit {
 		for _, m := range p.moved {
-			spans = append(spans, span{m.start, m.end.Add(lb.Visit.Millis()), m.cause})
+			for _, c := range m.causes {
+				spans = append(spans, span{max(m.start, c.changed), m.end.Add(lb.Visit.Millis()), c.cause})
+			}
 		}
 	}
 	for _, it := range p.impressions {

@@ -56,7 +56,7 @@ func Replay(ctx context.Context, e *Engine, inputs []Input, opt ReplayOptions) (
 	if err2 := m.commits.close(); err == nil {
 		err = err2
 	}
-	return &ReplayResult{Counts: e.published.counts.clone(), Jumps: m.jumps}, err
+	return &ReplayResult{Counts: e.counts.clone(), Jumps: m.jumps}, err
 }
 
 // queued is an input with the records read ahead of it; the first is an event.
@@ -189,7 +189,7 @@ func (m *merger) flush(watermark event.Millis) error {
 	}
 	m.tick = m.tick[:0]
 	if m.opt.Progress != nil {
-		m.opt.Progress(m.e.published.counts.Records, watermark)
+		m.opt.Progress(m.e.counts.Records, watermark)
 	}
 	return m.commits.add(c)
 }

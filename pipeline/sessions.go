@@ -192,14 +192,16 @@ func (s *shard) sessionsAround(p *person, from, to event.Millis, added []session
 		return err
 	}
 	latest := s.addImpressions(p, after)
-	return s.writeSessions(p, old, after, func(x *event.Session) cause {
+	return s.writeSessions(p, old, after, func(x *event.Session) (cause, []timedCause) {
 		c := latest[x.Start]
+		var causes []timedCause
 		for ref, o := range because {
 			if ref.Time >= x.Start-gap && ref.Time <= x.End+gap {
 				c = c.latest(o)
+				causes = append(causes, timedCause{ref.Time, o})
 			}
 		}
-		return c
+		return c, causes
 	})
 }
 
@@ -244,7 +246,7 @@ func (s *shard) addImpressions(p *person, sessions []event.Session) map[event.Mi
 // writeSessions stores what differs. A session whose first event changed is
 // another session: its row goes and a new one comes, and the conversions in it
 // refer to the new one.
-func (s *shard) writeSessions(p *person, old []*history.Session, after []event.Session, why func(*event.Session) cause) error {
+func (s *shard) writeSessions(p *person, old []*history.Session, after []event.Session, why func(*event.Session) (cause, []timedCause)) error {
 	if p.sessions == nil {
 		p.sessions = map[event.Millis]*history.Session{}
 	}
@@ -261,7 +263,7 @@ func (s *shard) writeSessions(p *person, old []*history.Session, after []event.S
 			p.sessions[x.Start] = o
 			continue
 		}
-		c := why(&x.Session)
+		c, causes := why(&x.Session)
 		x.Restated = o != nil && o.Restated || c.watermark >= x.End.Add(s.e.cfg.Sessions.Gap.Millis())
 		s.value = x.AppendValue(s.value[:0])
 		s.writes.Set(history.SessionKey(s.key[:0], p.id, x.Start), s.value)
@@ -277,7 +279,7 @@ func (s *shard) writeSessions(p *person, old []*history.Session, after []event.S
 		s.changed(history.SessionIDKey(s.key[:0], x.ID))
 		p.sessions[x.Start] = x
 		if o == nil || o.Start != x.Start || o.End != x.End {
-			p.moved = append(p.moved, moved{x.Start, x.End, c})
+			p.moved = append(p.moved, moved{x.Start, x.End, causes})
 		}
 	}
 	for _, o := range old {
@@ -291,15 +293,35 @@ func (s *shard) writeSessions(p *person, old []*history.Session, after []event.S
 			s.writes.Delete(history.SessionKey(s.key[:0], p.id, o.Start))
 			p.sessions[o.Start] = nil
 		}
-		p.moved = append(p.moved, moved{o.Start, o.End, why(&o.Session)})
+		_, causes := why(&o.Session)
+		p.moved = append(p.moved, moved{o.Start, o.End, causes})
 	}
 	return nil
 }
 
-// moved is a stretch in which events may belong to another session now.
+// moved is a stretch in which events may belong to another session now, and the
+// changes that it goes back to.
 type moved struct {
 	start, end event.Millis
-	cause      cause
+	causes     []timedCause
+}
+
+// timedCause is the cause of a change to an event at a time.
+type timedCause struct {
+	changed event.Millis
+	cause
+}
+
+// before is why an event at t may be in another session: a change after it
+// prolongs its session, but does not make it another.
+func (m *moved) before(t event.Millis) cause {
+	var c cause
+	for _, o := range m.causes {
+		if o.changed <= t {
+			c = c.latest(o.cause)
+		}
+	}
+	return c
 }
 
 // sessionsOf returns the person's sessions that overlap [from, to] as they are

@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/history"
@@ -17,6 +19,9 @@ type Tick struct {
 	Rejudged []Rejudged
 	// Watermark after the last record.
 	Watermark event.Millis
+	// Fold writes the rollup rows that changed, so that sinks get them; else it
+	// is done every Options.FoldEvery commits.
+	Fold bool
 	// Inputs is what the sequencer needs to go on after this tick.
 	Inputs []byte
 }
@@ -100,7 +105,7 @@ func (e *Engine) mayReachBack(*Tick) bool { return true }
 // route gives each record to the shard that admits it. Dead letters and what is
 // too late end here. rare says whether there is more than impressions.
 func (e *Engine) route(t *Tick, c *Commit) (rare bool, err error) {
-	counts := &e.published.counts
+	counts := &e.counts
 	if cap(e.items) < len(t.Records) {
 		e.items = make([]item, len(t.Records))
 	}
@@ -110,7 +115,9 @@ func (e *Engine) route(t *Tick, c *Commit) (rare bool, err error) {
 		e.seq++
 		counts.Records++
 		if rec.Dead != nil {
-			e.keepDeadLetter(rec.Dead, c.batch)
+			if err := e.keepDeadLetter(rec.Dead, c.batch); err != nil {
+				return false, err
+			}
 			c.Outcomes[i] = DeadLetter
 			continue
 		}
@@ -180,16 +187,31 @@ func (e *Engine) intern(it *item, b *state.Batch) (err error) {
 	return nil
 }
 
-// keepDeadLetter stores a record that breaks a rule.
-func (e *Engine) keepDeadLetter(d *event.DeadLetter, b *state.Batch) {
-	counts := &e.published.counts
+// keepDeadLetter stores a record that breaks a rule. A client may name two of
+// its requests alike: the second record at a position gets one of its own, the
+// same record sent again does not.
+func (e *Engine) keepDeadLetter(d *event.DeadLetter, b *state.Batch) error {
+	counts := &e.counts
 	if counts.DeadLetters == nil {
 		counts.DeadLetters = map[event.Code]int64{}
 	}
 	counts.DeadLetters[d.Code]++
-	key := deadLetterKey(nil, d.Pos.String())
-	b.Set(key, appendDeadLetter(nil, d.Code, d.Message, d.Raw))
+	value := appendDeadLetter(nil, d.Code, d.Message, d.Raw)
+	pos := d.Pos.String()
+	key := deadLetterKey(nil, pos)
+	for n := 2; strings.HasPrefix(pos, "http/"); n++ {
+		old, err := e.store.Get(key)
+		if errors.Is(err, state.ErrNotFound) || err == nil && string(old) == string(value) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		key = deadLetterKey(nil, fmt.Sprintf("%s+%d", pos, n))
+	}
+	b.Set(key, value)
 	e.shards[0].changed(key)
+	return nil
 }
 
 // findDue lists what the watermark has reached: conversions that become final,
@@ -264,23 +286,24 @@ func (e *Engine) finish(t *Tick, c *Commit) error {
 		if err := c.batch.Add(s.writes); err != nil {
 			return err
 		}
-		e.published.counts.add(&s.stats)
+		e.counts.add(&s.stats)
 		s.endTick()
 	}
 	if len(packed) > 8 {
 		c.batch.Set(deltaKey(e.commit), packed)
 	}
-	if e.rollups.since++; e.rollups.since >= e.opt.FoldEvery {
+	if e.rollups.since++; t.Fold || e.rollups.since >= e.opt.FoldEvery {
 		e.fold(c.batch)
 	}
 	e.expire(c.batch)
 	e.inputs = t.Inputs
-	m := meta{e.commit, e.watermark, e.maxTime, e.retained, e.published.counts, e.inputs}
+	m := meta{e.commit, e.watermark, e.maxTime, e.retained, e.counts, e.inputs}
 	c.batch.Set(metaEngine, m.encode())
 	if err := c.batch.Apply(); err != nil {
 		return fmt.Errorf("apply the commit: %w", err)
 	}
 	e.published.commit, e.published.watermark = e.commit, e.watermark
+	e.published.counts, e.published.buckets = e.counts.clone(), e.buckets.Clone()
 	return nil
 }
 
@@ -290,7 +313,7 @@ func (e *Engine) keepTooLate(t *Tick, c *Commit) {
 		if o != TooLate {
 			continue
 		}
-		e.published.counts.TooLate++
+		e.counts.TooLate++
 		ev := &t.Records[i].Record.Event
 		pos := ev.Pos.String()
 		key := state.AppendText([]byte{byte(state.LateEvents)}, ev.ID)

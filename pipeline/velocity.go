@@ -76,7 +76,8 @@ type counted struct {
 }
 
 // countKey judges one key, stretch by stretch: a stretch begins Reach clicks
-// before a new click and ends Reach clicks after the last new one in it.
+// before a new click and ends Reach clicks after the last new one in it, or
+// where no window reaches back over that one.
 func (s *shard) countKey(rule *fraud.ClickRule, facts []clickFact) error {
 	reach := fraud.Reach(rule.Windows)
 	widest := event.Millis(0)
@@ -96,28 +97,40 @@ func (s *shard) countKey(rule *fraud.ClickRule, facts []clickFact) error {
 		}
 		from := len(list)
 		last := first.ref.Time // of the latest new click in the stretch
+		since := 0             // stored clicks after it
 		take := func() {
-			last = facts[0].ref.Time
+			last, since = facts[0].ref.Time, 0
 			list = append(list, counted{history.Counted{Ref: facts[0].ref}, &facts[0]})
 			facts = facts[1:]
 		}
+		near := func() bool { return len(facts) > 0 && facts[0].ref.Time-last <= widest }
 		take()
-		since := 0 // stored clicks after the last new one
-		err = s.reader.CountedAfter(first.key, first.ref, func() event.Millis { return last + widest }, func(c history.Counted) bool {
-			for len(facts) > 0 && facts[0].ref.Compare(c.Ref) < 0 {
-				take()
-				since = 0
+		for more := true; more; {
+			var stop *event.Ref // the stored click that is too far away
+			clear, err := s.reader.CountedAfter(first.key, list[len(list)-1].Ref, func() event.Millis { return last + widest }, func(c history.Counted) bool {
+				// New clicks go into the list before the stored ones after them,
+				// which are judged by them.
+				for near() && facts[0].ref.Compare(c.Ref) < 0 {
+					take()
+				}
+				if c.Time > last+widest || since >= reach {
+					stop = &c.Ref
+					return false
+				}
+				list = append(list, counted{Counted: c})
+				since++
+				return true
+			})
+			if err != nil {
+				return err
 			}
-			list = append(list, counted{Counted: c})
-			since++
-			return since < reach
-		})
-		if err != nil {
-			return err
-		}
-		// What is left lies in this stretch when nothing stored comes between.
-		for since < reach && len(facts) > 0 && facts[0].ref.Time-list[len(list)-1].Time <= widest {
-			take()
+			// New clicks that follow with no stored one between prolong the
+			// stretch; then stored clicks may follow within their windows.
+			more = false
+			for since < reach && near() && (stop == nil && facts[0].ref.Time <= clear || stop != nil && facts[0].ref.Compare(*stop) < 0) {
+				take()
+				more = stop != nil || last+widest > clear
+			}
 		}
 		s.judgeStretch(rule, list, from)
 	}

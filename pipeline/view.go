@@ -17,6 +17,7 @@ type View struct {
 	snap      *state.Snapshot
 	fresh     map[string]*row // rollup rows that are newer than the snapshot's
 	freshKeys []string
+	buckets   *history.Buckets
 	Commit    uint64
 	Watermark event.Millis
 	Counts    Counts
@@ -26,7 +27,7 @@ type View struct {
 func (e *Engine) View() *View {
 	e.published.RLock()
 	defer e.published.RUnlock()
-	v := &View{e: e, snap: e.store.Snapshot(), Commit: e.published.commit, Watermark: e.published.watermark, Counts: e.published.counts.clone()}
+	v := &View{e: e, snap: e.store.Snapshot(), Commit: e.published.commit, Watermark: e.published.watermark, Counts: e.published.counts.clone(), buckets: e.published.buckets}
 	e.rollups.mu.RLock()
 	defer e.rollups.mu.RUnlock()
 	v.fresh = make(map[string]*row, len(e.rollups.mu.dirty))
@@ -177,4 +178,38 @@ func (v *View) ScanRollup(t *table.Table, from, to event.Millis, fn func(table.R
 		err = freshUpTo(string(hi))
 	}
 	return err
+}
+
+// ScanWhere visits the rows whose key satisfies where, in the order of the key.
+// Rows of conversions are not decoded further than their id when it does not.
+func (v *View) ScanWhere(t *table.Table, where func(key table.Row) bool, fn func(table.Row) bool) error {
+	if t != table.Conversions && t != table.Credits {
+		return v.Scan(t, func(r table.Row) bool { return !where(r[:t.Keys]) || fn(r) })
+	}
+	return v.scanSpace(state.Conversions, func(k, value []byte) (bool, error) {
+		id, _, err := state.CutText(k[1:])
+		if err != nil {
+			return false, err
+		}
+		if !where(table.Row{table.T(id), {}, {}}[:t.Keys]) {
+			return true, nil
+		}
+		c, err := history.ParseConversion(k, value, v.e.dict)
+		if err != nil {
+			return false, err
+		}
+		return v.conversionRows(t, c, fn), nil
+	})
+}
+
+// ScanKeys visits the keys of a table; of credits only the conversion's id is
+// set.
+func (v *View) ScanKeys(t *table.Table, fn func(key table.Row) bool) error {
+	if t == table.Conversions || t == table.Credits {
+		return v.scanSpace(state.Conversions, func(k, _ []byte) (bool, error) {
+			id, _, err := state.CutText(k[1:])
+			return err == nil && fn(table.Row{table.T(id), {}, {}}[:t.Keys]), err
+		})
+	}
+	return v.Scan(t, func(r table.Row) bool { return fn(r[:t.Keys]) })
 }

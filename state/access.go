@@ -92,6 +92,15 @@ func (s *Store) NewIter() (*Iter, error) {
 	return &Iter{it: it}, nil
 }
 
+// NewIter opens a cursor on the snapshot.
+func (s *Snapshot) NewIter() (*Iter, error) {
+	it, err := s.snap.NewIter(&pebble.IterOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("open a cursor: %w", err)
+	}
+	return &Iter{it: it}, nil
+}
+
 // SeekPrefix goes to the first key at or after key that shares its prefix (what
 // Split cuts off may differ), skipping files whose Bloom filter excludes it.
 // After it only Next may be called.
@@ -208,4 +217,23 @@ func (b *Batch) Commit() error {
 		return fmt.Errorf("apply a commit: %w", err)
 	}
 	return b.Wait()
+}
+
+// ScanBack calls fn for the keys in [from, to) from the last to the first until
+// it returns false.
+func (s *Snapshot) ScanBack(from, to []byte, fn func(key, value []byte) bool) error {
+	it, err := s.snap.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	if err != nil {
+		return err
+	}
+	for ok := it.Last(); ok; ok = it.Prev() {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return errors.Join(err, it.Close())
+		}
+		if !fn(it.Key(), v) {
+			break
+		}
+	}
+	return it.Close()
 }

@@ -241,3 +241,14 @@ func (l logger) Fatalf(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "tributary: the store cannot go on: %s\n", fmt.Sprintf(format, args...))
 	os.Exit(1)
 }
+
+// SyncLog returns when everything applied before the call is durable.
+func (s *Store) SyncLog() error {
+	if s.ephemeral {
+		return nil
+	}
+	if err := s.db.LogData(nil, pebble.Sync); err != nil {
+		return fmt.Errorf("sync the log: %w", err)
+	}
+	return nil
+}

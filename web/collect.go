@@ -72,7 +72,7 @@ func (s *Server) collect(w http.ResponseWriter, r *http.Request) {
 	body, held, err := s.readBody(w, r)
 	defer func() { s.budget.give(held) }()
 	if err != nil {
-		s.fail(w, r, r.Context(), err)
+		s.fail(r.Context(), w, r, err)
 		return
 	}
 	records, err := split(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
@@ -97,7 +97,7 @@ func (s *Server) collect(w http.ResponseWriter, r *http.Request) {
 		err = newProblem(http.StatusServiceUnavailable, "disk_full", "the disk is nearly full and intake pauses; send it again later").after(30 * time.Second)
 	}
 	if err != nil {
-		s.fail(w, r, r.Context(), err)
+		s.fail(r.Context(), w, r, err)
 		return
 	}
 	s.metrics.bodies.WithLabelValues("accepted").Add(float64(result.Accepted))

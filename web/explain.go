@@ -58,8 +58,12 @@ func (s *Server) explain(q *query) (*answer, error) {
 			value = moneyOf(sumOf(int64(a.Value)), cur)
 		}
 		adjustments = append(adjustments, obj{
-			{"event_id", a.EventID}, {"event_time", when(a.Time)}, {"kind", a.Kind}, {"value", value},
-			{"counted", a.Counted}, {"why", a.Why},
+			{"event_id", a.EventID},
+			{"event_time", when(a.Time)},
+			{"kind", a.Kind},
+			{"value", value},
+			{"counted", a.Counted},
+			{"why", a.Why},
 		})
 	}
 	revisions := []obj{}
@@ -95,10 +99,19 @@ func candidateObj(c Candidate) obj {
 		position = c.Position
 	}
 	return obj{
-		{"event_id", c.EventID}, {"event_time", c.Time.String()}, {"type", c.Type}, {"person", c.Person},
-		{"campaign_id", c.Campaign}, {"ad_group_id", c.AdGroup}, {"creative_id", c.Creative}, {"channel", c.Channel},
-		{"verdict", c.Verdict.String()}, {"reasons", reasons},
-		{"counted", c.Counted}, {"position", position}, {"why", c.Why},
+		{"event_id", c.EventID},
+		{"event_time", c.Time.String()},
+		{"type", c.Type},
+		{"person", c.Person},
+		{"campaign_id", c.Campaign},
+		{"ad_group_id", c.AdGroup},
+		{"creative_id", c.Creative},
+		{"channel", c.Channel},
+		{"verdict", c.Verdict.String()},
+		{"reasons", reasons},
+		{"counted", c.Counted},
+		{"position", position},
+		{"why", c.Why},
 	}
 }
 
@@ -111,15 +124,19 @@ func modelObj(m ModelCredit, currency string) obj {
 		ppm.add(sh.CreditPPM)
 		value.add(int64(sh.Value))
 		shares = append(shares, obj{
-			{"position", sh.Position}, {"event_id", orNull(sh.EventID)},
-			{"weight_numerator", sh.WeightNum}, {"weight_denominator", sh.WeightDen},
+			{"position", sh.Position},
+			{"event_id", orNull(sh.EventID)},
+			{"weight_numerator", sh.WeightNum},
+			{"weight_denominator", sh.WeightDen},
 			{"credit_ppm", sh.CreditPPM},
 			{"credited_conversions", millionths(sumOf(sh.CreditPPM).big(), 0)},
 			{"value", moneyOf(sumOf(int64(sh.Value)), currency)},
 		})
 	}
 	return obj{
-		{"model", m.Model}, {"formula", formulas[m.Model]}, {"additive", m.Model != participation},
+		{"model", m.Model},
+		{"formula", formulas[m.Model]},
+		{"additive", m.Model != participation},
 		{"shares", shares},
 		{"total_credited_conversions", millionths(ppm.big(), 0)},
 		{"total_value", moneyOf(value, currency)},
@@ -216,14 +233,21 @@ func (s *Server) fraudSummary(q *query) (*answer, error) {
 		worst = max(worst, f.status)
 		total = append(total, obj{
 			{"currency", c},
-			{"gross_impressions", f.impressions}, {"givt_impressions", f.givtImpressions}, {"sivt_impressions", f.sivtImpressions},
+			{"gross_impressions", f.impressions},
+			{"givt_impressions", f.givtImpressions},
+			{"sivt_impressions", f.sivtImpressions},
 			{"net_impressions", f.impressions - f.givtImpressions - f.sivtImpressions},
-			{"gross_clicks", f.clicks}, {"givt_clicks", f.givtClicks}, {"sivt_clicks", f.sivtClicks},
+			{"gross_clicks", f.clicks},
+			{"givt_clicks", f.givtClicks},
+			{"sivt_clicks", f.sivtClicks},
 			{"net_clicks", f.clicks - f.givtClicks - f.sivtClicks},
 			{"invalid_rate", rate(f.givtImpressions+f.sivtImpressions+f.givtClicks+f.sivtClicks, f.impressions+f.clicks)},
-			{"gross_spend", moneyOf(f.spend, c)}, {"invalid_spend", moneyOf(f.invalidSpend, c)},
+			{"gross_spend", moneyOf(f.spend, c)},
+			{"invalid_spend", moneyOf(f.invalidSpend, c)},
 			{"net_spend", moneyOf(f.spend.sub(f.invalidSpend), c)},
-			{"gross_conversions", f.conversions}, {"invalid_conversions", f.invalid}, {"duplicate_conversions", f.duplicates},
+			{"gross_conversions", f.conversions},
+			{"invalid_conversions", f.invalid},
+			{"duplicate_conversions", f.duplicates},
 			{"net_conversions", f.conversions - f.invalid - f.duplicates},
 			{"status", q.closed(f.status, q.to).String()},
 		})
@@ -235,15 +259,23 @@ func (s *Server) fraudSummary(q *query) (*answer, error) {
 			verdict, tier = r.Verdict().String(), r.Tier()
 		}
 		byReason = append(byReason, obj{
-			{"reason", k.reason}, {"verdict", verdict}, {"tier", tier}, {"type", k.typ}, {"currency", k.currency},
-			{"events", reasons[k].events}, {"spend", moneyOf(reasons[k].spend, k.currency)},
+			{"reason", k.reason},
+			{"verdict", verdict},
+			{"tier", tier},
+			{"type", k.typ},
+			{"currency", k.currency},
+			{"events", reasons[k].events},
+			{"spend", moneyOf(reasons[k].spend, k.currency)},
 		})
 	}
 	byPublisher := []obj{}
 	for _, k := range sortedKeys(publishers, compare) {
 		byPublisher = append(byPublisher, obj{
-			{"publisher_id", k.publisher}, {"reason", k.reason}, {"currency", k.currency},
-			{"events", publishers[k].events}, {"spend", moneyOf(publishers[k].spend, k.currency)},
+			{"publisher_id", k.publisher},
+			{"reason", k.reason},
+			{"currency", k.currency},
+			{"events", publishers[k].events},
+			{"spend", moneyOf(publishers[k].spend, k.currency)},
 		})
 	}
 	return &answer{body: obj{

@@ -157,8 +157,12 @@ func (f *figures) deliveryFields(q *query, currency string) obj {
 func (f *figures) conversionFields(q *query, currency string) obj {
 	if q.filtered("campaign_id", "channel") {
 		return obj{
-			{"conversions", nil}, {"invalid_conversions", nil}, {"duplicate_conversions", nil},
-			{"retracted_conversions", nil}, {"unattributed_conversions", nil}, {"value", nil},
+			{"conversions", nil},
+			{"invalid_conversions", nil},
+			{"duplicate_conversions", nil},
+			{"retracted_conversions", nil},
+			{"unattributed_conversions", nil},
+			{"value", nil},
 		}
 	}
 	conversions := f.conversions

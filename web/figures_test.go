@@ -281,6 +281,9 @@ func TestCreativesAndPaths(t *testing.T) {
 	want(t, touch, "data.1.credited_value.amount", "4.50")
 	want(t, touch, "data.2.credited_value.amount", "5.00")
 
+	// the touch of the day before does not count in these hours
+	want(t, h.get(t, "/v1/attribution?group_by=creative&model=linear&basis=touch_time&campaign_id=c1"), "data.0.credited_value.amount", "0.50")
+
 	paths := h.get(t, "/v1/paths")
 	count(t, paths, "data", 2)
 	want(t, paths, "data.0.path.1", "Email")
@@ -330,8 +333,14 @@ func TestNumbers(t *testing.T) {
 		places int
 		want   any
 	}{
-		{1, 3, 4, number("0.3333")}, {2, 3, 4, number("0.6667")}, {1, 8, 2, number("0.12")}, {3, 8, 2, number("0.38")},
-		{-1, 8, 2, number("-0.12")}, {-3, 8, 2, number("-0.38")}, {5, 1, 4, number("5.0000")}, {1, 0, 4, nil},
+		{1, 3, 4, number("0.3333")},
+		{2, 3, 4, number("0.6667")},
+		{1, 8, 2, number("0.12")},
+		{3, 8, 2, number("0.38")},
+		{-1, 8, 2, number("-0.12")},
+		{-3, 8, 2, number("-0.38")},
+		{5, 1, 4, number("5.0000")},
+		{1, 0, 4, nil},
 	} {
 		if got := quotient(big.NewInt(c.n), big.NewInt(c.d), c.places); got != c.want {
 			t.Errorf("%d/%d = %v, want %v", c.n, c.d, got, c.want)

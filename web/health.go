@@ -81,15 +81,25 @@ func (s *Server) pipeline(q *query) (*answer, error) {
 			behind = in.Behind
 		}
 		inputs = append(inputs, obj{
-			{"name", in.Name}, {"state", state}, {"watermark", when(in.Watermark)}, {"watermark_lag_ms", lag(in.Watermark)},
-			{"records", in.Records}, {"behind", behind}, {"error", orNull(in.Error)},
+			{"name", in.Name},
+			{"state", state},
+			{"watermark", when(in.Watermark)},
+			{"watermark_lag_ms", lag(in.Watermark)},
+			{"records", in.Records},
+			{"behind", behind},
+			{"error", orNull(in.Error)},
 		})
 	}
 	sinks := []obj{}
 	for _, k := range st.Sinks {
 		sinks = append(sinks, obj{
-			{"name", k.Name}, {"state", k.State}, {"outbox_rows", k.OutboxRows}, {"lag_ms", k.Lag.Milliseconds()},
-			{"commit", k.Commit}, {"watermark", when(k.Watermark)}, {"error", orNull(k.Error)},
+			{"name", k.Name},
+			{"state", k.State},
+			{"outbox_rows", k.OutboxRows},
+			{"lag_ms", k.Lag.Milliseconds()},
+			{"commit", k.Commit},
+			{"watermark", when(k.Watermark)},
+			{"error", orNull(k.Error)},
 		})
 	}
 	dead := obj{}
@@ -108,15 +118,29 @@ func (s *Server) pipeline(q *query) (*answer, error) {
 		budget = st.DiskBudget
 	}
 	return &answer{body: obj{{"data", obj{
-		{"ready", st.Ready}, {"not_ready", texts(st.NotReady)}, {"degraded", texts(st.Degraded)},
-		{"version", st.Version}, {"started", when(st.Started)}, {"as_of", q.now.String()},
-		{"watermark", when(st.Watermark)}, {"watermark_lag_ms", lag(st.Watermark)},
-		{"commit", st.Commit}, {"epoch", st.Epoch}, {"shards", st.Shards},
-		{"inputs", inputs}, {"sinks", sinks},
+		{"ready", st.Ready},
+		{"not_ready", texts(st.NotReady)},
+		{"degraded", texts(st.Degraded)},
+		{"version", st.Version},
+		{"started", when(st.Started)},
+		{"as_of", q.now.String()},
+		{"watermark", when(st.Watermark)},
+		{"watermark_lag_ms", lag(st.Watermark)},
+		{"commit", st.Commit},
+		{"epoch", st.Epoch},
+		{"shards", st.Shards},
+		{"inputs", inputs},
+		{"sinks", sinks},
 		{"counts", obj{
-			{"records", st.Counts.Records}, {"late", st.Counts.Late}, {"too_late", st.Counts.TooLate},
-			{"duplicates", st.Counts.Duplicates}, {"conflicts", st.Counts.Conflicts}, {"money_rounded", st.Counts.MoneyRounded},
-			{"dead_letters", total}, {"dead_letters_by_code", dead}, {"dropped_fields", dropped},
+			{"records", st.Counts.Records},
+			{"late", st.Counts.Late},
+			{"too_late", st.Counts.TooLate},
+			{"duplicates", st.Counts.Duplicates},
+			{"conflicts", st.Counts.Conflicts},
+			{"money_rounded", st.Counts.MoneyRounded},
+			{"dead_letters", total},
+			{"dead_letters_by_code", dead},
+			{"dropped_fields", dropped},
 		}},
 		{"latency", obj{{"tick", quantilesObj(st.Tick)}, {"durable", quantilesObj(st.Durable)}, {"visible", quantilesObj(st.Latency)}}},
 		{"disk", obj{{"bytes", st.DiskBytes}, {"budget_bytes", budget}, {"outbox_rows", st.OutboxRows}}},
@@ -212,7 +236,9 @@ func pause(r *http.Request, stopping <-chan struct{}, d time.Duration) bool {
 func (s *Server) changeFrame(first bool) []byte {
 	st := s.view.Status()
 	data, err := json.Marshal(obj{
-		{"commit", st.Commit}, {"epoch", st.Epoch}, {"watermark", when(st.Watermark)},
+		{"commit", st.Commit},
+		{"epoch", st.Epoch},
+		{"watermark", when(st.Watermark)},
 		{"as_of", event.Millis(s.now().UnixMilli()).String()},
 	})
 	if err != nil {

@@ -87,8 +87,11 @@ func (s *Server) paths(q *query) (*answer, error) {
 	keys = keys[:min(len(keys), q.limit)]
 	entry := func(w *way) obj {
 		return obj{
-			{"path", w.steps}, {"touches", len(w.steps)}, {"currency", w.currency},
-			{"conversions", w.conversions}, {"value", moneyOf(w.value, w.currency)},
+			{"path", w.steps},
+			{"touches", len(w.steps)},
+			{"currency", w.currency},
+			{"conversions", w.conversions},
+			{"value", moneyOf(w.value, w.currency)},
 		}
 	}
 	data, rows := make([]obj, 0, len(keys)), make([]obj, 0, len(keys))

@@ -100,8 +100,10 @@ func (v *fakeView) invent(now event.Millis) {
 	n.status = Status{
 		Version: "preview", Ready: true, Watermark: watermark, Commit: v.Status().Commit, Epoch: 1, Shards: 2, Started: now - event.Hour, Lookback: 30 * event.Duration(event.Day),
 		Inputs: []Input{
-			{Name: "clicks/0", Watermark: watermark, Records: 120_931, Behind: 0}, {Name: "clicks/1", Watermark: watermark + 900, Records: 119_406, Behind: 12},
-			{Name: "impressions/0", Watermark: watermark + 400, Records: 4_120_931, Behind: 0}, {Name: "conversions/0", Watermark: watermark - 90*event.Second, Idle: true},
+			{Name: "clicks/0", Watermark: watermark, Records: 120_931, Behind: 0},
+			{Name: "clicks/1", Watermark: watermark + 900, Records: 119_406, Behind: 12},
+			{Name: "impressions/0", Watermark: watermark + 400, Records: 4_120_931, Behind: 0},
+			{Name: "conversions/0", Watermark: watermark - 90*event.Second, Idle: true},
 			{Name: "http", Watermark: event.NoTime, Idle: true},
 		},
 		Counts: Counts{

@@ -87,51 +87,91 @@ func list(more ...*param) []*param {
 func (s *Server) routes() []*route {
 	get := http.MethodGet
 	return []*route{
-		{method: http.MethodPost, path: "/v1/events", id: "sendEvents", schema: "CollectResult", raw: s.collect,
-			summary: "Send events: one object, an array, or NDJSON; answers once they are durable"},
-		{method: get, path: "/v1/overview", id: "getOverview", schema: "Overview", handle: (*Server).overview, csv: true,
-			summary: "The figures of a range, one entry per currency", params: analytical},
-		{method: get, path: "/v1/timeseries", id: "getTimeseries", schema: "Timeseries", handle: (*Server).timeseries, csv: true,
-			summary: "The figures of a range over time, one entry per point and currency", params: plus(analytical, pInterval)},
-		{method: get, path: "/v1/campaigns", id: "listCampaigns", schema: "Campaigns", handle: (*Server).campaigns, csv: true,
-			summary: "Delivery and credit by campaign, in order of the id, one entry per currency", params: plus(analytical, pLimit, pCursor)},
-		{method: get, path: "/v1/campaigns/{id}", id: "getCampaign", schema: "Campaign", handle: (*Server).campaign,
+		{
+			method: http.MethodPost, path: "/v1/events", id: "sendEvents", schema: "CollectResult", raw: s.collect,
+			summary: "Send events: one object, an array, or NDJSON; answers once they are durable",
+		},
+		{
+			method: get, path: "/v1/overview", id: "getOverview", schema: "Overview", handle: (*Server).overview, csv: true,
+			summary: "The figures of a range, one entry per currency", params: analytical,
+		},
+		{
+			method: get, path: "/v1/timeseries", id: "getTimeseries", schema: "Timeseries", handle: (*Server).timeseries, csv: true,
+			summary: "The figures of a range over time, one entry per point and currency", params: plus(analytical, pInterval),
+		},
+		{
+			method: get, path: "/v1/campaigns", id: "listCampaigns", schema: "Campaigns", handle: (*Server).campaigns, csv: true,
+			summary: "Delivery and credit by campaign, in order of the id, one entry per currency", params: plus(analytical, pLimit, pCursor),
+		},
+		{
+			method: get, path: "/v1/campaigns/{id}", id: "getCampaign", schema: "Campaign", handle: (*Server).campaign,
 			summary: "One campaign: its figures, by channel, and its credit under every model",
-			params:  plus([]*param{inPath("id", "the campaign_id")}, pFrom, pTo, pTimezone, pModel, pBasis, pTraffic, pChannel, pCurrency)},
-		{method: get, path: "/v1/attribution", id: "getAttribution", schema: "Attribution", handle: (*Server).attribution, csv: true,
+			params:  plus([]*param{inPath("id", "the campaign_id")}, pFrom, pTo, pTimezone, pModel, pBasis, pTraffic, pChannel, pCurrency),
+		},
+		{
+			method: get, path: "/v1/attribution", id: "getAttribution", schema: "Attribution", handle: (*Server).attribution, csv: true,
 			summary: "Credit under one model by channel, campaign or creative; what is unattributed is a row of its own",
 			params: plus(analytical, &param{name: "group_by", desc: "what to group by", enum: []string{"channel", "campaign", "creative"}, def: "channel"},
-				filter("ad_group_id", "only these ad groups; with group_by=creative"), filter("creative_id", "only these creatives; with group_by=creative"))},
-		{method: get, path: "/v1/attribution/compare", id: "compareModels", schema: "Comparison", handle: (*Server).compare, csv: true,
+				filter("ad_group_id", "only these ad groups; with group_by=creative"), filter("creative_id", "only these creatives; with group_by=creative")),
+		},
+		{
+			method: get, path: "/v1/attribution/compare", id: "compareModels", schema: "Comparison", handle: (*Server).compare, csv: true,
 			summary: "Credit under several models side by side",
-			params: []*param{pFrom, pTo, pTimezone, pBasis, pModels, pCampaign, pChannel, pCurrency,
-				{name: "group_by", desc: "what to group by", enum: []string{"channel", "campaign"}, def: "channel"}}},
-		{method: get, path: "/v1/paths", id: "getPaths", schema: "Paths", handle: (*Server).paths, csv: true,
+			params: []*param{
+				pFrom, pTo, pTimezone, pBasis, pModels, pCampaign, pChannel, pCurrency,
+				{name: "group_by", desc: "what to group by", enum: []string{"channel", "campaign"}, def: "channel"},
+			},
+		},
+		{
+			method: get, path: "/v1/paths", id: "getPaths", schema: "Paths", handle: (*Server).paths, csv: true,
 			summary: "The most frequent paths of touches before conversions, most conversions first",
-			params: []*param{pFrom, pTo, pTimezone, pCurrency, pLimit,
-				{name: "group_by", desc: "what a path is made of", enum: []string{"channel", "campaign"}, def: "channel"}}},
-		{method: get, path: "/v1/conversions", id: "listConversions", schema: "Conversions", handle: (*Server).conversions, csv: true,
+			params: []*param{
+				pFrom, pTo, pTimezone, pCurrency, pLimit,
+				{name: "group_by", desc: "what a path is made of", enum: []string{"channel", "campaign"}, def: "channel"},
+			},
+		},
+		{
+			method: get, path: "/v1/conversions", id: "listConversions", schema: "Conversions", handle: (*Server).conversions, csv: true,
 			summary: "Conversions, newest first",
 			params: list(filter("conversion_name", "only these names"), filter("order_id", "only these orders"), filter("person", "only these persons, as u:... or a:..."), pCurrency,
-				filter("verdict", "only these verdicts", verdicts...), filter("adjusted", "only these adjustments", "retracted", "restated", ""), filter("status", "only these statuses", statuses...))},
-		{method: get, path: "/v1/conversions/{id}", id: "getConversion", schema: "Conversion", handle: (*Server).conversion,
-			summary: "One conversion", params: []*param{inPath("id", "the conversion_id")}},
-		{method: get, path: "/v1/conversions/{id}/explain", id: "explainConversion", schema: "Explanation", handle: (*Server).explain,
-			summary: "Why a conversion has its credit: every touch, counted or not and why, and the arithmetic per model", params: []*param{inPath("id", "the conversion_id")}},
-		{method: get, path: "/v1/sessions", id: "listSessions", schema: "Sessions", handle: (*Server).sessions, csv: true,
-			summary: "Sessions, latest end first", params: list(filter("person", "only these persons, as u:... or a:..."), filter("entry_channel", "only these channels"), filter("status", "only these statuses", statuses...))},
-		{method: get, path: "/v1/fraud/summary", id: "getFraudSummary", schema: "FraudSummary", handle: (*Server).fraudSummary,
-			summary: "From gross to net in counts and money, and the reasons", params: []*param{pFrom, pTo, pTimezone, pCampaign, pCurrency}},
-		{method: get, path: "/v1/fraud/events/{event_id}", id: "getVerdicts", schema: "Verdicts", handle: (*Server).verdicts,
-			summary: "The verdicts on the events with one id", params: []*param{inPath("event_id", "the event_id")}},
-		{method: get, path: "/v1/late-events", id: "listLateEvents", schema: "LateEvents", handle: (*Server).lateEvents, csv: true,
-			summary: "Events that came too late to count, in order of event id, time and position", params: list(filter("type", "only these types"))},
-		{method: get, path: "/v1/dead-letters", id: "listDeadLetters", schema: "DeadLetters", handle: (*Server).deadLetters, csv: true,
-			summary: "Records that break a rule, in order of position", params: []*param{pLimit, pCursor, filter("code", "only these codes", deadLetterCodes...)}},
-		{method: get, path: "/v1/pipeline", id: "getPipeline", schema: "Pipeline", handle: (*Server).pipeline,
-			summary: "State of the pipeline: watermarks, inputs, counts, sinks, latencies"},
-		{method: get, path: "/v1/changes", id: "streamChanges", schema: "Change", raw: s.changes,
-			summary: "Server-sent events: one `change` after ticks, at most four a second; the figures are fetched from the other routes"},
+				filter("verdict", "only these verdicts", verdicts...), filter("adjusted", "only these adjustments", "retracted", "restated", ""), filter("status", "only these statuses", statuses...)),
+		},
+		{
+			method: get, path: "/v1/conversions/{id}", id: "getConversion", schema: "Conversion", handle: (*Server).conversion,
+			summary: "One conversion", params: []*param{inPath("id", "the conversion_id")},
+		},
+		{
+			method: get, path: "/v1/conversions/{id}/explain", id: "explainConversion", schema: "Explanation", handle: (*Server).explain,
+			summary: "Why a conversion has its credit: every touch, counted or not and why, and the arithmetic per model", params: []*param{inPath("id", "the conversion_id")},
+		},
+		{
+			method: get, path: "/v1/sessions", id: "listSessions", schema: "Sessions", handle: (*Server).sessions, csv: true,
+			summary: "Sessions, latest end first", params: list(filter("person", "only these persons, as u:... or a:..."), filter("entry_channel", "only these channels"), filter("status", "only these statuses", statuses...)),
+		},
+		{
+			method: get, path: "/v1/fraud/summary", id: "getFraudSummary", schema: "FraudSummary", handle: (*Server).fraudSummary,
+			summary: "From gross to net in counts and money, and the reasons", params: []*param{pFrom, pTo, pTimezone, pCampaign, pCurrency},
+		},
+		{
+			method: get, path: "/v1/fraud/events/{event_id}", id: "getVerdicts", schema: "Verdicts", handle: (*Server).verdicts,
+			summary: "The verdicts on the events with one id", params: []*param{inPath("event_id", "the event_id")},
+		},
+		{
+			method: get, path: "/v1/late-events", id: "listLateEvents", schema: "LateEvents", handle: (*Server).lateEvents, csv: true,
+			summary: "Events that came too late to count, in order of event id, time and position", params: list(filter("type", "only these types")),
+		},
+		{
+			method: get, path: "/v1/dead-letters", id: "listDeadLetters", schema: "DeadLetters", handle: (*Server).deadLetters, csv: true,
+			summary: "Records that break a rule, in order of position", params: []*param{pLimit, pCursor, filter("code", "only these codes", deadLetterCodes...)},
+		},
+		{
+			method: get, path: "/v1/pipeline", id: "getPipeline", schema: "Pipeline", handle: (*Server).pipeline,
+			summary: "State of the pipeline: watermarks, inputs, counts, sinks, latencies",
+		},
+		{
+			method: get, path: "/v1/changes", id: "streamChanges", schema: "Change", raw: s.changes,
+			summary: "Server-sent events: one `change` after ticks, at most four a second; the figures are fetched from the other routes",
+		},
 	}
 }
 

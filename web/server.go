@@ -167,7 +167,7 @@ func (s *Server) answering(rt *route) http.HandlerFunc {
 		defer cancel()
 		a, err := s.answerTo(rt, r.WithContext(ctx))
 		if err != nil {
-			s.fail(w, r, ctx, err)
+			s.fail(ctx, w, r, err)
 			return
 		}
 		a.write(w, r, offer == "text/csv")
@@ -197,7 +197,7 @@ func (s *Server) answerTo(rt *route, r *http.Request) (*answer, error) {
 
 // fail writes the problem that an error stands for; what is not the client's
 // fault is logged here and nowhere else.
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, ctx context.Context, err error) {
+func (s *Server) fail(ctx context.Context, w http.ResponseWriter, r *http.Request, err error) {
 	var p *problem
 	switch {
 	case errors.As(err, &p):

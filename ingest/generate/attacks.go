@@ -19,7 +19,7 @@ func server(r *rng) uint32 { return serverNets[r.below(len(serverNets))] | uint3
 // attacks are the scenarios of invalid traffic.
 var attacks = []scenario{
 	// A crawler that follows ads and says so in its User-Agent.
-	{"declared_bot", 60, func(w *world, r *rng) *script {
+	{"declared_bot", 10, func(w *world, r *rng) *script {
 		agent := declaredAgents[r.below(len(declaredAgents))]
 		ip := 66<<24 | 249<<16 | 64<<8 | uint32(r.below(4096))
 		return &script{left: 25, every: func() event.Millis { return ms(r.between(2000, 30_000)) }, do: func(now event.Millis) {
@@ -32,7 +32,7 @@ var attacks = []scenario{
 		}}
 	}},
 	// A headless browser in a data centre that says it is a person's.
-	{"datacenter_browser", 50, func(w *world, r *rng) *script {
+	{"datacenter_browser", 20, func(w *world, r *rng) *script {
 		ip, agent := server(r), browser(r)
 		return &script{left: 20, every: func() event.Millis { return ms(int64(r.logNormal(90_000, 0.6))) }, do: func(now event.Millis) {
 			a, d := viewed(r), stranger(r, ip+uint32(r.below(8)), agent)
@@ -44,7 +44,7 @@ var attacks = []scenario{
 		}}
 	}},
 	// A script that sends every click of a person a second time, or a third.
-	{"double_click", 48, func(w *world, r *rng) *script {
+	{"double_click", 36, func(w *world, r *rng) *script {
 		d, a := stranger(r, home(r), browser(r)), viewed(r)
 		return &script{left: 12, every: func() event.Millis { return ms(r.between(200_000, 900_000)) }, do: func(now event.Millis) {
 			w.show("double_click", r, now, d, &a)
@@ -56,23 +56,24 @@ var attacks = []scenario{
 		}}
 	}},
 	// One device that clicks one campaign without end.
-	{"click_flood", 120, func(w *world, r *rng) *script {
+	{"click_flood", 60, func(w *world, r *rng) *script {
 		d, a := stranger(r, home(r), browser(r)), viewed(r)
-		return &script{left: 120, every: func() event.Millis { return ms(r.between(400, 4000)) }, do: func(now event.Millis) {
+		return &script{left: 60, every: func() event.Millis { return ms(r.between(400, 4000)) }, do: func(now event.Millis) {
 			w.click("click_flood", r, now, d, &a)
 		}}
 	}},
 	// Malware that sees an install or order coming and puts a click before it.
-	{"click_injection", 36, func(w *world, r *rng) *script {
+	{"click_injection", 12, func(w *world, r *rng) *script {
 		return &script{left: 12, every: func() event.Millis { return ms(r.between(60_000, 600_000)) }, do: func(now event.Millis) {
 			d, a := stranger(r, home(r), browser(r)), viewed(r)
-			w.look("clean", r, now-ms(r.between(90_000, 400_000)), d, "https://shop.example.com/app")
+			w.look("clean", r, now, d, "https://shop.example.com/app")
+			now += ms(r.between(90_000, 400_000))
 			w.click("click_injection", r, now, d, &a)
 			w.purchase("click_injection", "app_install", r, now+ms(r.between(200, 1800)), d, 0)
 		}}
 	}},
 	// A room of phones behind one address: many accounts, one model, one campaign.
-	{"click_farm", 200, func(w *world, r *rng) *script {
+	{"click_farm", 100, func(w *world, r *rng) *script {
 		ip, agent, a := home(r), browser(r), viewed(r)
 		crew := make([]*device, 60)
 		for i := range crew {
@@ -87,7 +88,7 @@ var attacks = []scenario{
 	}},
 	// A few clicks an hour, all day, from homes, and never anything else: below
 	// every threshold.
-	{"low_and_slow", 60, func(w *world, r *rng) *script {
+	{"low_and_slow", 30, func(w *world, r *rng) *script {
 		a := viewed(r)
 		crew := make([]*device, 6)
 		for i := range crew {
@@ -101,9 +102,9 @@ var attacks = []scenario{
 	}},
 	// Another home and another cookie for every click; only the machine's haste
 	// and its one User-Agent give it away.
-	{"rotating_botnet", 160, func(w *world, r *rng) *script {
+	{"rotating_botnet", 50, func(w *world, r *rng) *script {
 		agent, a := browser(r), viewed(r)
-		return &script{left: 80, every: func() event.Millis { return ms(r.between(2000, 15_000)) }, do: func(now event.Millis) {
+		return &script{left: 50, every: func() event.Millis { return ms(r.between(2000, 15_000)) }, do: func(now event.Millis) {
 			d := stranger(r, home(r), agent)
 			w.show("rotating_botnet", r, now, d, &a)
 			w.click("rotating_botnet", r, now+ms(r.between(40, 280)), d, &a)

@@ -19,7 +19,7 @@ func within(t *testing.T, what string, got, want, tolerance float64) {
 }
 
 func TestBenchIsDeterministicAndAsDefined(t *testing.T) {
-	opt := BenchOptions{Seed: 7, Events: 400_000, Rate: 4000}
+	opt := BenchOptions{Seed: 7, Events: 120_000, Rate: 4000}
 	var a, b bytes.Buffer
 	sum, err := Bench(&a, opt)
 	if err != nil {
@@ -116,13 +116,13 @@ func TestBenchIsDeterministicAndAsDefined(t *testing.T) {
 	within(t, "impressions", float64(kinds["impression"])/n, 0.979, 0.002)
 	within(t, "clicks", float64(kinds["click"])/n, 0.010, 0.001)
 	within(t, "page views", float64(kinds["page_view"])/n, 0.010, 0.001)
-	within(t, "conversions", float64(kinds["conversion"])/n, 0.001, 0.0003)
+	within(t, "conversions", float64(kinds["conversion"])/n, 0.001, 0.0005)
 	within(t, "invalid", float64(invalid)/n, 0.10, 0.003)
-	within(t, "late", float64(late)/n, 0.001, 0.0003)
+	within(t, "late", float64(late)/n, 0.001, 0.0005)
 	within(t, "out of order", float64(behind)/n, 0.02, 0.002)
-	within(t, "hottest person", float64(sum.HottestPerson)/n, 0.0030, 0.0006)
+	within(t, "hottest person", float64(sum.HottestPerson)/n, 0.0030, 0.0008)
 	within(t, "hottest campaign", float64(campaigns["c-000"])/float64(kinds["impression"]), 0.147, 0.005)
-	if len(kinds) != 4 || len(campaigns) < 495 || len(persons) < 100_000 {
+	if len(kinds) != 4 || len(campaigns) < 495 || len(persons) < 40_000 {
 		t.Errorf("%d types, %d campaigns, %d persons", len(kinds), len(campaigns), len(persons))
 	}
 	if unfollowed != 0 || blind != 0 {

@@ -12,7 +12,7 @@ const relaySafari = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit
 // tap, happens in journeys.
 var hardCases = []scenario{
 	// A mobile carrier that has thousands of phones behind one address.
-	{"carrier_nat", 100, func(w *world, r *rng) *script {
+	{"carrier_nat", 40, func(w *world, r *rng) *script {
 		ip := home(r)
 		phones := []string{browsers[len(browsers)-1], browsers[len(browsers)-3], browsers[len(browsers)-4]}
 		c := pickCampaign(r)
@@ -25,7 +25,7 @@ var hardCases = []scenario{
 		}}
 	}},
 	// An office behind one address, every computer set up alike.
-	{"office_nat", 100, func(w *world, r *rng) *script {
+	{"office_nat", 40, func(w *world, r *rng) *script {
 		ip, agent := home(r), browser(r)
 		staff := make([]*device, 25)
 		for i := range staff {
@@ -33,23 +33,23 @@ var hardCases = []scenario{
 		}
 		return &script{left: 40, every: func() event.Millis { return ms(r.between(20_000, 240_000)) }, do: func(now event.Millis) {
 			a := viewed(r)
-			w.person("office_nat", r, now, staff[r.below(len(staff))], &a, 0.05)
+			w.person("office_nat", r, now, staff[r.below(len(staff))], &a, 0.03)
 		}}
 	}},
 	// Private Relay: people whose address belongs to a content network.
-	{"private_relay", 75, func(w *world, r *rng) *script {
+	{"private_relay", 30, func(w *world, r *rng) *script {
 		return &script{left: 30, every: func() event.Millis { return ms(r.between(10_000, 200_000)) }, do: func(now event.Millis) {
 			a := viewed(r)
 			ip := relayNets[r.below(len(relayNets))] | uint32(r.next()&0xfff)
-			w.person("private_relay", r, now, stranger(r, ip, relaySafari), &a, 0.08)
+			w.person("private_relay", r, now, stranger(r, ip, relaySafari), &a, 0.04)
 		}}
 	}},
 	// A flash sale: hundreds in minutes, and they buy at once.
-	{"flash_sale", 260, func(w *world, r *rng) *script {
+	{"flash_sale", 90, func(w *world, r *rng) *script {
 		c := &campaigns[0]
 		return &script{left: 90, every: func() event.Millis { return ms(r.between(150, 2500)) }, do: func(now event.Millis) {
 			a := c.pick(r)
-			w.person("flash_sale", r, now, stranger(r, home(r), browser(r)), &a, 0.35)
+			w.person("flash_sale", r, now, stranger(r, home(r), browser(r)), &a, 0.12)
 		}}
 	}},
 }

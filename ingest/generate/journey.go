@@ -9,26 +9,41 @@ import (
 // journey is a person over the run: visits over days, on one device, with a
 // login early, late or never.
 type journey struct {
-	rng      rng
-	serial   uint64
-	dev      device
-	label    string
-	userID   string // what the person logs in as
-	linked   bool   // whether an identify was sent
-	visits   int    // still to come
-	keen     bool   // one who clicks and buys; most people only see ads
-	habit    *campaign
-	variant  string
-	pending  []refund
-	loginAt  event.Millis // a login still to come; 0 for none
-	wanted   event.Millis // when the next visit is
-	touches  []touch
-	bought   []*record
-	refunded []*record
+	rng     rng
+	serial  uint64
+	dev     device
+	label   string
+	userID  string // what the person logs in as
+	visits  int    // still to come
+	keen    bool   // one who clicks and buys; most people only see ads
+	habit   *campaign
+	variant string
+	pending []refund
+	loginAt event.Millis // a login still to come; 0 for none
+	wanted  event.Millis // when the next visit is
+	truth   truth
 }
 
-type touch struct {
-	rec *record
+// truth is what a journey did, kept only where it is asked for.
+type truth struct {
+	touches, conversions, refunds, identifies []sent
+	last                                      event.Millis // arrival of the last of them
+}
+
+// sent is a record that was planned; it is part of the truth if it arrived
+// before the end of the run.
+type sent struct {
+	id, typ, adjusts string
+	time, arrival    event.Millis
+	seq              uint64
+}
+
+// remember keeps a record for the truth.
+func (j *journey) remember(w *world, list *[]sent, rec *record, adjusts string) {
+	if w.finish != nil {
+		*list = append(*list, sent{rec.id, rec.typ, adjusts, rec.time, rec.arrival, rec.seq})
+		j.truth.last = max(j.truth.last, rec.arrival)
+	}
 }
 
 type refund struct {
@@ -73,23 +88,36 @@ func (j *journey) wake(w *world, now event.Millis) (event.Millis, bool) {
 		if f.at <= now {
 			j.refund(w, f)
 			j.pending = append(j.pending[:i], j.pending[i+1:]...)
-			return j.next()
+			return j.more(w, now)
 		}
 	}
 	if j.loginAt != 0 && j.loginAt <= now {
 		j.login(w, now)
-		return j.next()
+		return j.more(w, now)
 	}
 	if j.visits > 0 && j.wanted <= now {
 		j.visits--
 		end := j.visit(w, now)
-		j.wanted = j.gap(end)
+		j.wanted = j.gap(w, end)
 	}
+	return j.more(w, now)
+}
+
+// more is when to wake again; after the last time the truth is told.
+func (j *journey) more(w *world, now event.Millis) (event.Millis, bool) {
 	next, more := j.next()
 	if !more && w.finish != nil {
-		w.finish(j)
+		w.schedule(closing{j}, max(now, j.truth.last+1))
 	}
 	return next, more
+}
+
+// closing waits until all that a journey sent has arrived.
+type closing struct{ j *journey }
+
+func (c closing) wake(w *world, now event.Millis) (event.Millis, bool) {
+	w.finish(c.j)
+	return now, false
 }
 
 func (j *journey) next() (event.Millis, bool) {
@@ -110,14 +138,14 @@ func (j *journey) next() (event.Millis, bool) {
 }
 
 // gap is when the next visit is: hours later, rather by day than by night.
-func (j *journey) gap(after event.Millis) event.Millis {
+func (j *journey) gap(w *world, after event.Millis) event.Millis {
 	hours := 14.0
 	if j.visits > 20 {
 		hours = 2.5
 	}
 	at := after
 	for range 4 {
-		at += event.Millis(j.rng.logNormal(hours, 1) * float64(event.Hour))
+		at += event.Millis(float64(j.rng.logNormal(hours, 1)*w.pace) * float64(event.Hour))
 		if j.rng.chance(dayCurve(at) / 1.5) {
 			break
 		}
@@ -137,11 +165,11 @@ func (j *journey) visit(w *world, now event.Millis) event.Millis {
 	case u < 0.86:
 		return j.exposed(w, now)
 	case u < 0.95:
-		return j.browse(w, now, "", []string{"https://www.google.com/", "https://www.bing.com/", "https://duckduckgo.com/"}[r.below(3)], 24)
+		return j.browse(w, now, "", []string{"https://www.google.com/", "https://www.bing.com/", "https://duckduckgo.com/"}[r.below(3)], 12)
 	case u < 0.97:
-		return j.browse(w, now, "", []string{"https://www.reddit.com/", "https://www.pinterest.com/", "https://blog.example.net/best-boots"}[r.below(3)], 16)
+		return j.browse(w, now, "", []string{"https://www.reddit.com/", "https://www.pinterest.com/", "https://blog.example.net/best-boots"}[r.below(3)], 8)
 	}
-	return j.browse(w, now, "", "", 30)
+	return j.browse(w, now, "", "", 14)
 }
 
 // exposed shows ads of one campaign; a click may follow.
@@ -155,8 +183,8 @@ func (j *journey) exposed(w *world, now event.Millis) event.Millis {
 	t := now
 	if c.views {
 		for n := 1 + r.below(5); n > 0; n-- {
-			rec := w.emit(&draft{typ: "impression", label: j.label, time: t, dev: &j.dev, ad: &a, cost: true, experiment: ""}, r)
-			j.touch(w, rec)
+			rec := w.emit(&draft{typ: "impression", label: j.label, time: t, dev: &j.dev, ad: &a, cost: true}, r)
+			j.remember(w, &j.truth.touches, rec, "")
 			if n > 1 {
 				t += event.Millis(3000 + r.exponential(25_000))
 			}
@@ -164,9 +192,7 @@ func (j *journey) exposed(w *world, now event.Millis) event.Millis {
 	}
 	ctr := c.ctr
 	if j.keen {
-		ctr *= 4
-	} else {
-		ctr /= 4
+		ctr *= 5
 	}
 	if r.below(10_000) >= ctr {
 		return t
@@ -174,11 +200,11 @@ func (j *journey) exposed(w *world, now event.Millis) event.Millis {
 	t += event.Millis(900 + r.logNormal(4000, 0.8))
 	landing := j.landing(c)
 	rec := w.emit(&draft{typ: "click", label: j.label, time: t, dev: &j.dev, ad: &a, cost: true, page: landing}, r)
-	j.touch(w, rec)
+	j.remember(w, &j.truth.touches, rec, "")
 	if r.chance(0.02) { // an accidental double tap
 		t += event.Millis(r.between(180, 900))
 		rec := w.emit(&draft{typ: "click", label: "double_tap", time: t, dev: &j.dev, ad: &a, cost: true, page: landing}, r)
-		j.touch(w, rec)
+		j.remember(w, &j.truth.touches, rec, "")
 	}
 	return j.browse(w, t+event.Millis(r.between(300, 2500)), landing, "", c.cvr)
 }
@@ -202,12 +228,6 @@ func (j *journey) landing(c *campaign) string {
 	return string(b)
 }
 
-func (j *journey) touch(w *world, rec *record) {
-	if w.finish != nil {
-		j.touches = append(j.touches, touch{rec})
-	}
-}
-
 // browse is a visit of the shop; cvr is its chance of 1,000 to end in a
 // purchase, which grows with what the person has seen before.
 func (j *journey) browse(w *world, t event.Millis, landing, referrer string, cvr int) event.Millis {
@@ -228,17 +248,18 @@ func (j *journey) browse(w *world, t event.Millis, landing, referrer string, cvr
 		cvr /= 3
 	}
 	switch u := r.below(1000); {
-	case u < 2*cvr:
+	case u < cvr:
 		t += event.Millis(4000 + r.exponential(40_000))
 		page("add_to_cart", "https://shop.example.com/cart")
 		t += event.Millis(8000 + r.exponential(90_000))
 		page("begin_checkout", "https://shop.example.com/checkout")
 		return j.buy(w, t)
-	case u < 3*cvr:
+	case u < 3*cvr/2:
 		t += event.Millis(6000 + r.exponential(60_000))
-		w.emit(&draft{typ: "conversion", label: j.label, time: t, dev: &j.dev, name: "signup", currency: "USD", experiment: j.variant}, r)
+		rec := w.emit(&draft{typ: "conversion", label: j.label, time: t, dev: &j.dev, name: "signup", currency: "USD", experiment: j.variant}, r)
+		j.remember(w, &j.truth.conversions, rec, "")
 		j.login(w, t+event.Millis(r.between(100, 900)))
-	case u < 6*cvr:
+	case u < 4*cvr:
 		t += event.Millis(4000 + r.exponential(40_000))
 		page("add_to_cart", "https://shop.example.com/cart")
 	}
@@ -263,14 +284,12 @@ func (j *journey) buy(w *world, t event.Millis) event.Millis {
 	order := "o-" + string(appendHex(nil, r.next(), 10))
 	d := draft{typ: "conversion", label: j.label, time: t, dev: &j.dev, name: "purchase", order: order, value: value, currency: currency, page: "https://shop.example.com/thank-you", experiment: j.variant}
 	rec := w.emit(&d, r)
-	if w.finish != nil {
-		j.bought = append(j.bought, rec)
-	}
+	j.remember(w, &j.truth.conversions, rec, "")
 	if r.chance(0.012) { // the page is loaded again
 		d.time, d.orderOf = t+event.Millis(r.between(800, 9000)), rec.id
-		w.emit(&d, r)
+		j.remember(w, &j.truth.conversions, w.emit(&d, r), "")
 	}
-	if r.chance(0.06) {
+	if r.chance(0.08) {
 		f := refund{at: t + event.Millis(r.between(20*3600, 6*86400))*event.Second, of: rec}
 		if r.chance(0.3) {
 			f.value = value / 2 / 10_000 * 10_000
@@ -290,8 +309,8 @@ func (j *journey) login(w *world, t event.Millis) {
 	}
 	both := j.dev
 	both.user = j.userID
-	w.emit(&draft{typ: "identify", label: j.label, time: t, dev: &both}, &j.rng)
-	j.linked = true
+	rec := w.emit(&draft{typ: "identify", label: j.label, time: t, dev: &both}, &j.rng)
+	j.remember(w, &j.truth.identifies, rec, "")
 	j.dev.user = j.userID
 }
 
@@ -301,7 +320,5 @@ func (j *journey) refund(w *world, f refund) {
 		d.kind, d.value, d.currency = "restate", f.value, f.of.currency
 	}
 	rec := w.emit(&d, &j.rng)
-	if w.finish != nil {
-		j.refunded = append(j.refunded, rec)
-	}
+	j.remember(w, &j.truth.refunds, rec, f.of.id)
 }

@@ -20,35 +20,43 @@ func (s *script) wake(_ *world, now event.Millis) (event.Millis, bool) {
 	return now + s.every(), s.left > 0
 }
 
-// scenario makes a script; records is about how many it will send.
+// scenario makes a script; clicks is about how many it will send.
 type scenario struct {
-	label   string
-	records int
-	make    func(w *world, r *rng) *script
+	label  string
+	clicks int
+	make   func(w *world, r *rng) *script
 }
 
-// served is how many records each scenario was begun for.
-type served map[string]int
+// served is what was begun of a set of scenarios.
+type served struct {
+	begun  int
+	clicks int64
+	of     map[string]int // clicks by label
+}
 
-// least is the scenario that was served least, so that all get their part.
-func (s served) least(of []scenario) scenario {
-	best := of[0]
-	for _, c := range of[1:] {
-		if s[c.label] < s[best.label] {
+// due gives the scenario to begin now, if one is: when its set has fallen
+// behind its share of the clicks, or while some of the set never came, so that
+// a short run has them all. The one that was served least comes next.
+func (s *served) due(set []scenario, w *world, now event.Millis, share float64) (scenario, bool) {
+	behind := float64(s.clicks) < share*float64(w.clicks)
+	missing := s.begun < len(set) && now >= w.begin+event.Millis(s.begun+1)*w.early
+	if share == 0 || !behind && !missing {
+		return scenario{}, false
+	}
+	if s.of == nil {
+		s.of = map[string]int{}
+	}
+	best := set[0]
+	for _, c := range set[1:] {
+		if s.of[c.label] < s.of[best.label] {
 			best = c
 		}
 	}
-	s[best.label] += best.records
-	return best
+	s.begun++
+	s.clicks += int64(best.clicks)
+	s.of[best.label] += best.clicks
+	return best, true
 }
-
-func (w *world) startAttack(now event.Millis) {
-	c := w.attacks.least(attacks)
-	w.attack += int64(c.records)
-	w.start(c, now)
-}
-
-func (w *world) startHard(now event.Millis) { w.start(w.hard.least(hardCases), now) }
 
 func (w *world) start(c scenario, now event.Millis) {
 	w.actors++

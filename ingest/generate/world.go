@@ -15,13 +15,18 @@ type world struct {
 	now     event.Millis
 	perMs   func(t event.Millis) float64 // expected records per ms, before the day curve
 	fraud   float64
+	pace    float64 // the time between visits, relative to life
 	actors  uint64
+	people  int   // journeys begun
+	crowd   int   // journeys to begin at most; 0 for no end
 	emitted int64 // records planned, of all kinds
-	attack  int64 // records of attacks that have begun, as far as planned or expected
+	clicks  int64 // of them, clicks that are no repeats
 	ids     uint64
+	begin   event.Millis
+	early   event.Millis // the first of each scenario come this far apart
 	attacks served
 	hard    served
-	finish  func(*journey) // called when nothing more happens to a person; nil where no truth is kept
+	finish  func(*journey) // called when all that a person sent has arrived; nil where no truth is kept
 	stamp   stamp
 }
 
@@ -33,14 +38,14 @@ type actor interface {
 
 // recordsPerStart is how many records one start of a person or group makes on
 // average; a test holds it to within a quarter.
-const recordsPerStart = 16
+const recordsPerStart = 9
 
-// hardShare is the share of starts that are a group of a hard clean case.
-const hardShare = 0.008
+// hardShare is the share of clicks that are of a hard clean case.
+const hardShare = 0.08
 
 func newWorld(seed uint64, start event.Millis, fraud float64, perMs func(event.Millis) float64) *world {
-	w := &world{seed: seed, rng: newRNG(seed, 1), now: start, perMs: perMs, fraud: fraud, stamp: newStamp(), attacks: served{}, hard: served{}}
-	w.queue.push(item{at: start, actor: (*arrivals)(w)})
+	w := &world{seed: seed, rng: newRNG(seed, 1), now: start, perMs: perMs, fraud: fraud, pace: 1, stamp: newStamp(), begin: start, early: event.Hour}
+	w.queue.push(item{at: start, actor: &arrivals{last: start}})
 	return w
 }
 
@@ -65,31 +70,75 @@ func (w *world) schedule(a actor, at event.Millis) {
 }
 
 func (w *world) send(r *record) {
+	if r.arrival < w.now {
+		panic("BUG: a " + r.typ + " of " + r.label + " arrives before it is sent")
+	}
 	w.seq++
 	r.seq = w.seq
 	w.emitted++
+	if r.typ == "click" && r.first == nil && r.malformed == "" {
+		w.clicks++
+	}
 	w.queue.push(item{at: r.arrival, seq: w.seq, record: r})
 }
 
-// arrivals lets people and attackers begin.
-type arrivals world
+// arrivals lets people and attackers begin, as many as give the rate asked
+// for. Most records of a person come hours after the first, so a fixed rate of
+// starts would begin too low: steer compares what was sent with what was due
+// and corrects.
+type arrivals struct {
+	rate    float64 // the rate asked for, to notice that it changed
+	gain    float64 // starts relative to rate / recordsPerStart
+	last    event.Millis
+	checked event.Millis
+	emitted int64
+	due     float64
+}
 
-func (a *arrivals) wake(_ *world, now event.Millis) (event.Millis, bool) {
-	w := (*world)(a)
-	perMs := w.perMs(now) * dayCurve(now) / recordsPerStart
+const (
+	steerEvery = 3 * event.Minute
+	firstGain  = 3 // a first visit is about a third of a person's records
+)
+
+func (a *arrivals) wake(w *world, now event.Millis) (event.Millis, bool) {
+	perMs := w.perMs(now)
 	if perMs <= 0 {
 		return now + event.Minute, true
 	}
-	// The share of attacks is steered: one begins whenever they fall behind.
-	if float64(w.attack) < w.fraud*float64(w.emitted) {
-		w.startAttack(now)
-	} else if w.rng.chance(hardShare) {
-		w.startHard(now)
+	a.steer(w, now, perMs)
+	if c, ok := w.attacks.due(attacks, w, now, w.fraud); ok {
+		w.start(c, now)
+	} else if c, ok := w.hard.due(hardCases, w, now, hardShare); ok && w.fraud > 0 {
+		w.start(c, now)
 	} else {
 		w.actors++
+		w.people++
 		w.schedule(newJourney(w, w.actors), now)
+		if w.people == w.crowd {
+			return 0, false
+		}
 	}
-	return now + event.Millis(w.rng.exponential(1/perMs)+0.5), true
+	starts := float64(perMs*dayCurve(now)) / recordsPerStart
+	if w.crowd == 0 {
+		starts *= a.gain
+	}
+	return now + event.Millis(w.rng.exponential(1/starts)+0.5), true
+}
+
+// steer corrects the gain by at most a third at a time, within bounds.
+func (a *arrivals) steer(w *world, now event.Millis, perMs float64) {
+	a.due += float64(float64(now-a.last) * float64(perMs*dayCurve(now)))
+	a.last = now
+	if perMs != a.rate {
+		a.rate, a.gain, a.checked, a.emitted, a.due = perMs, firstGain, now, w.emitted, 0
+		return
+	}
+	sent := float64(w.emitted - a.emitted)
+	if now-a.checked < steerEvery || a.due < 200 {
+		return
+	}
+	a.gain = min(max(a.gain*min(max(a.due/max(sent, 1), 0.75), 1.33), 0.2), 6)
+	a.checked, a.emitted, a.due = now, w.emitted, 0
 }
 
 // hours is the share of each UTC hour in a day's traffic, of 2,400: a market

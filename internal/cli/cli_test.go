@@ -200,16 +200,28 @@ func TestValidateReadsLists(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r := run(t, "validate", "--config", filepath.Join(dir, "good.yaml")); r.code != ExitOK || !strings.Contains(r.out, "good.txt, 2 entries") {
+	if r := run(t, "validate", "--config", filepath.Join(dir, "good.yaml")); r.code != ExitOK || !strings.Contains(r.out, "lists ok (version ") {
 		t.Errorf("good lists: %+v", r)
 	}
 	r := run(t, "validate", "--config", filepath.Join(dir, "bad.yaml"))
 	if r.code != ExitConfig {
 		t.Errorf("bad lists: %+v; want code 78", r)
 	}
-	for _, want := range []string{"bad.txt:2", "ua.txt:2", "none.txt", "fraud.lists.allow_ips"} {
+	for _, want := range []string{"bad.txt:2", "ua.txt:2", "none.txt", "fraud.lists.allow_ips[0]", "fraud.lists.block_ips[1]"} {
 		if !strings.Contains(r.errors, want) {
 			t.Errorf("stderr lacks %q:\n%s", want, r.errors)
+		}
+	}
+}
+
+func TestFraudLists(t *testing.T) {
+	r := run(t, "fraud", "lists", "--set", "fraud.rules.fast_click.mode=off", "--set", "fraud.lists.block_ips="+file(t, "more.txt", "192.0.2.1\n"))
+	if r.code != ExitOK || r.errors != "" {
+		t.Fatalf("%+v", r)
+	}
+	for _, want := range []string{"block_ips        builtin, ", "more.txt\n", "allow_ips        builtin\n", "fast_click           2     off      sivt\n", "ml_score             3     shadow   sivt\n"} {
+		if !strings.Contains(r.out, want) {
+			t.Errorf("no %q in\n%s", want, r.out)
 		}
 	}
 }

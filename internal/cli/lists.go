@@ -1,66 +1,100 @@
 package cli
 
 import (
-	"bufio"
-	"errors"
+	"context"
 	"fmt"
-	"net/netip"
-	"os"
-	"regexp"
+	"io"
 	"strings"
 
 	"github.com/tributary-data/tributary/configs"
+	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/fraud"
 )
 
-// maxListLine bounds a line of a list file; the longest pattern of the public
-// crawler lists has a few hundred bytes.
-const maxListLine = 64 << 10
-
-// checkList reads one list file and counts its entries. Every line that check
-// refuses is a fault of the key that names the file.
-func checkList(key, path string, check func(line string) error) (int, []configs.Fault) {
-	fault := func(line int, message string) configs.Fault {
-		return configs.Fault{Key: key, Origin: configs.Origin{File: path, Line: line}, Message: message}
+// listFiles are the list files of a configuration, by key.
+func listFiles(c *configs.Config) []struct {
+	key   string
+	files []string
+} {
+	l := c.Fraud.Lists
+	return []struct {
+		key   string
+		files []string
+	}{
+		{"bot_user_agents", l.BotUserAgents},
+		{"block_ips", l.BlockIPs},
+		{"hosting_ips", l.HostingIPs},
+		{"allow_ips", l.AllowIPs},
 	}
-	f, err := os.Open(path)
+}
+
+// loadLists reads the lists of the configuration. What is wrong in a list is a
+// fault of the key that names it.
+func loadLists(c *configs.Config) (*fraud.Lists, error) {
+	lists, err := fraud.LoadLists(c.Fraud.Lists, c.Dir)
+	if err == nil {
+		return lists, nil
+	}
+	errs := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		errs = joined.Unwrap()
+	}
+	bad := &configs.Error{}
+	for _, e := range errs {
+		bad.Faults = append(bad.Faults, listFault(c, e.Error()))
+	}
+	return nil, bad
+}
+
+// listFault finds the key of a fault: its text begins with the key, or with the
+// path of a list file.
+func listFault(c *configs.Config, text string) configs.Fault {
+	if key, message, ok := strings.Cut(text, ": "); ok && strings.HasPrefix(key, "fraud.lists.") {
+		return configs.Fault{Key: key, Message: message}
+	}
+	for _, l := range listFiles(c) {
+		for i, name := range l.files {
+			if strings.HasPrefix(text, c.Path(name)+":") {
+				return configs.Fault{Key: fmt.Sprintf("fraud.lists.%s[%d]", l.key, i), Message: text}
+			}
+		}
+	}
+	return configs.Fault{Key: "fraud.lists", Message: text}
+}
+
+func runFraudLists(_ context.Context, env *Env, o configOptions) error {
+	c, _, err := o.load(env)
 	if err != nil {
-		return 0, []configs.Fault{fault(0, fmt.Sprintf("cannot read the list: %v", errors.Unwrap(err)))}
+		return err
 	}
-	defer func() { _ = f.Close() }() // it was only read
-	var faults []configs.Fault
-	entries, line := 0, 0
-	scan := bufio.NewScanner(f)
-	scan.Buffer(nil, maxListLine)
-	for scan.Scan() {
-		line++
-		text := strings.TrimSpace(strings.TrimPrefix(scan.Text(), "\ufeff"))
-		if text == "" || strings.HasPrefix(text, "#") {
-			continue
-		}
-		entries++
-		if err := check(text); err != nil {
-			faults = append(faults, fault(line, err.Error()))
-		}
+	lists, err := loadLists(c)
+	if err != nil {
+		return err
 	}
-	if err := scan.Err(); err != nil {
-		faults = append(faults, fault(line+1, fmt.Sprintf("cannot read the list: %v", err)))
-	}
-	return entries, faults
+	_, err = io.WriteString(env.Stdout, listsText(c, lists))
+	return err
 }
 
-func checkPattern(line string) error {
-	if _, err := regexp.Compile(line); err != nil {
-		return fmt.Errorf("%q is not an RE2 pattern: %w", line, err)
+func listsText(c *configs.Config, lists *fraud.Lists) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "version %s (of what the lists hold)\n\n%-16s %s\n", lists.Version(), "list", "sources")
+	for _, l := range listFiles(c) {
+		var sources []string
+		if c.Fraud.Lists.Builtin {
+			sources = append(sources, "builtin")
+		}
+		for _, name := range l.files {
+			sources = append(sources, c.Path(name))
+		}
+		if len(sources) == 0 {
+			sources = []string{"none"}
+		}
+		fmt.Fprintf(&b, "%-16s %s\n", l.key, strings.Join(sources, ", "))
 	}
-	return nil
-}
-
-func checkAddress(line string) error {
-	if _, err := netip.ParseAddr(line); err == nil {
-		return nil
+	fmt.Fprintf(&b, "\n%-20s %-5s %-8s %s\n", "rule", "tier", "mode", "verdict")
+	for i, mode := range c.Fraud.Rules.Modes() {
+		r := event.Reason(i)
+		fmt.Fprintf(&b, "%-20v %-5d %-8s %v\n", r, r.Tier(), mode, r.Verdict())
 	}
-	if _, err := netip.ParsePrefix(line); err == nil {
-		return nil
-	}
-	return fmt.Errorf("%q is not an address or a CIDR such as 192.0.2.0/24", line)
+	return b.String()
 }

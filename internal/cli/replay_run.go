@@ -7,33 +7,15 @@ import (
 	"os"
 	"time"
 
-	"github.com/tributary-data/tributary/configs"
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/fraud"
 	"github.com/tributary-data/tributary/ingest"
+	"github.com/tributary-data/tributary/internal/service"
 	"github.com/tributary-data/tributary/pipeline"
 	"github.com/tributary-data/tributary/sinks/files"
 	"github.com/tributary-data/tributary/state"
 	"github.com/tributary-data/tributary/table"
 )
-
-// rules is the part of the configuration that decides what the tables say.
-func rules(cfg *configs.Config) pipeline.Config {
-	return pipeline.Config{Time: cfg.Time, Sessions: cfg.Sessions, Attribution: cfg.Attribution, Fraud: cfg.Fraud}
-}
-
-// decoding is the part that decides what a record says.
-func decoding(cfg *configs.Config) ingest.DecodeConfig {
-	return ingest.DecodeConfig{Ignore: cfg.Identity.Ignore, DefaultCurrency: cfg.Money.DefaultCurrency}
-}
-
-// judges makes one judge of the lists for each decoding goroutine.
-func judges(lists *fraud.Lists) func() func(*event.Event) event.Reasons {
-	return func() func(*event.Event) event.Reasons {
-		cache := fraud.NewUACache()
-		return func(e *event.Event) event.Reasons { return lists.Judge(e, cache) }
-	}
-}
 
 func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 	cfg, _, err := o.Config.load(env)
@@ -50,7 +32,7 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 	}
 	var inputs []pipeline.Input
 	for _, path := range o.Files {
-		f, err := ingest.OpenFile(path, ingest.FileOptions{Decode: decoding(cfg), Clock: clock, Mappings: cfg.Ingest.Mappings, NewJudge: judges(lists)})
+		f, err := ingest.OpenFile(path, ingest.FileOptions{Decode: service.Decoding(cfg), Clock: clock, Mappings: cfg.Ingest.Mappings, NewJudge: service.Judges(lists)})
 		if err != nil {
 			return err
 		}
@@ -77,7 +59,7 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	config := rules(cfg)
+	config := service.Rules(cfg)
 	opt := pipeline.Options{Shards: cfg.Pipeline.Shards, Version: lists.Version()}
 	switch {
 	case o.Lateness.None:

@@ -8,8 +8,6 @@ import (
 // errNotBuilt answers commands whose work is not in this build yet.
 var errNotBuilt = errors.New("this command is not part of this build yet")
 
-func runServe(context.Context, *Env, serveOptions) error          { return errNotBuilt }
-func runDemo(context.Context, *Env, demoOptions) error            { return errNotBuilt }
 func runGenerate(context.Context, *Env, generateOptions) error    { return errNotBuilt }
 func runVerify(context.Context, *Env, verifyOptions) error        { return errNotBuilt }
 func runExport(context.Context, *Env, exportOptions) error        { return errNotBuilt }
@@ -22,4 +20,3 @@ func runStateBackup(context.Context, *Env, backupOptions) error   { return errNo
 func runStateRestore(context.Context, *Env, backupOptions) error  { return errNotBuilt }
 func runStatePlan(context.Context, *Env, planOptions) error       { return errNotBuilt }
 func runFraudRejudge(context.Context, *Env, rejudgeOptions) error { return errNotBuilt }
-func runFraudLists(context.Context, *Env, configOptions) error    { return errNotBuilt }

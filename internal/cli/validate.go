@@ -3,9 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"strings"
-
-	"github.com/tributary-data/tributary/configs"
 )
 
 // validateOptions is what `validate` was asked to do.
@@ -46,7 +43,7 @@ func runValidate(ctx context.Context, env *Env, o validateOptions) error {
 	if err != nil {
 		return err
 	}
-	lists, err := checkLists(c)
+	lists, err := loadLists(c)
 	if err != nil {
 		return err
 	}
@@ -57,41 +54,11 @@ func runValidate(ctx context.Context, env *Env, o validateOptions) error {
 	if _, err := fmt.Fprintf(env.Stdout, "configuration ok (%s)\n", file); err != nil {
 		return err
 	}
-	for _, l := range lists {
-		if _, err := fmt.Fprintln(env.Stdout, l); err != nil {
-			return err
-		}
+	if _, err := fmt.Fprintf(env.Stdout, "lists ok (version %s)\n", lists.Version()); err != nil {
+		return err
 	}
 	if len(o.Files) == 0 {
 		return nil
 	}
 	return validateFiles(ctx, env, c, o.Files)
-}
-
-// checkLists reads the list files of the configuration and says what they hold.
-func checkLists(c *configs.Config) ([]string, error) {
-	l := c.Fraud.Lists
-	kinds := []struct {
-		key   string
-		files []string
-		check func(line string) error
-	}{
-		{"bot_user_agents", l.BotUserAgents, checkPattern},
-		{"block_ips", l.BlockIPs, checkAddress},
-		{"hosting_ips", l.HostingIPs, checkAddress},
-		{"allow_ips", l.AllowIPs, checkAddress},
-	}
-	var lines []string
-	var faults []configs.Fault
-	for _, k := range kinds {
-		for _, name := range k.files {
-			n, bad := checkList("fraud.lists."+k.key, c.Path(name), k.check)
-			faults = append(faults, bad...)
-			lines = append(lines, fmt.Sprintf("list ok: %s, %d entries (fraud.lists.%s)", strings.TrimSpace(name), n, k.key))
-		}
-	}
-	if len(faults) > 0 {
-		return nil, &configs.Error{Faults: faults}
-	}
-	return lines, nil
 }

@@ -72,12 +72,13 @@ func clone(t *testing.T) conform.Tables {
 func TestExpectedTablesHold(t *testing.T) {
 	for _, name := range []string{"default", "options", "lateness-none"} {
 		all := load(t, name)
-		for _, f := range slices.Concat(conform.Compare(all, all, conform.Options{Status: true, Exact: true}), conform.Invariants(all)) {
+		for _, f := range conform.Invariants(all) {
 			t.Errorf("%s: %v", name, f)
 		}
 	}
-	if f := conform.Compare(load(t, "default"), load(t, "options"), conform.Tolerance()); len(f) == 0 {
-		t.Error("two configurations are equal")
+	all := clone(t)
+	for _, f := range conform.Compare(all, all, conform.Options{Status: true, Exact: true}) {
+		t.Errorf("not equal to itself: %v", f)
 	}
 }
 
@@ -173,11 +174,8 @@ func TestSessionIDsAreOpaque(t *testing.T) {
 }
 
 func TestRestatedRowsMustSaySo(t *testing.T) {
-	want, got := load(t, "default"), load(t, "default")
-	change := set(table.Conversions, "status", table.T("final"), "status", "restated")
-	if !slices.ContainsFunc(got[table.Conversions.Name], change) {
-		t.Fatal("no row to change")
-	}
+	want, got := clone(t), clone(t)
+	want[table.Conversions.Name][0][table.Conversions.Col("status")] = table.T("restated")
 	if f := conform.Compare(want, got, conform.Options{Status: true}); len(f) != 1 {
 		t.Errorf("findings %v, want one", f)
 	}

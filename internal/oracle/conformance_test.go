@@ -88,6 +88,7 @@ func TestConformance(t *testing.T) {
 				t.Fatal(err, faults)
 			}
 			report(t, conform.Compare(want, got.Tables, conform.Tolerance()))
+			report(t, conform.Invariants(journalless(got)))
 		})
 	}
 }

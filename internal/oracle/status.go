@@ -16,21 +16,9 @@ import (
 // A conversion also changes when one of its credits does, since credits have
 // no status of their own.
 func RunWithStatus(cfg Config, judged []Judged) *Result {
-	return runWithStatus(cfg, judged, func(Judged) bool { return true })
-}
-
-// runWithStatus looks only at the effects of the records that may have them.
-func runWithStatus(cfg Config, judged []Judged, mayRestate func(Judged) bool) *Result {
 	marks := map[string]bool{}
-	var before *Result // of judged[:n]
-	n := -1
+	before := Run(cfg, nil)
 	for i, j := range judged {
-		if !mayRestate(j) {
-			continue
-		}
-		if n != i {
-			before = Run(cfg, judged[:i])
-		}
 		after := Run(cfg, judged[:i+1])
 		for _, t := range withStatus {
 			was := byKey(cfg, t, before)
@@ -40,7 +28,7 @@ func runWithStatus(cfg Config, judged []Judged, mayRestate func(Judged) bool) *R
 				}
 			}
 		}
-		before, n = after, i+1
+		before = after
 	}
 	result := Run(cfg, judged)
 	for _, t := range withStatus {

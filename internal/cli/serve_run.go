@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/tributary-data/tributary/configs"
+	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/ingest/generate"
+	"github.com/tributary-data/tributary/internal/service"
+	"github.com/tributary-data/tributary/state"
+)
+
+func runServe(ctx context.Context, env *Env, o serveOptions) error {
+	cfg, _, err := o.Config.load(env)
+	if err != nil {
+		return err
+	}
+	return service.Run(ctx, service.Options{Config: cfg, Stdout: env.Stdout, Log: env.Log, Version: buildVersion()})
+}
+
+// buildVersion is the version on one line, for answers and logs.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version
+}
+
+func runDemo(ctx context.Context, env *Env, o demoOptions) (err error) {
+	c := configOptions{}
+	c.override("server.listen", o.Listen)
+	cfg, _, err := c.load(&Env{Stderr: env.Stderr})
+	if err != nil {
+		return err
+	}
+	cfg.State.Dir = o.Data
+	if o.Data == "" {
+		dir, err := os.MkdirTemp("", "tributary-demo-")
+		if err != nil {
+			return fmt.Errorf("make a directory for the demo's data: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		cfg.State.Dir = dir + "/data"
+	}
+	cfg.State.DiskBudget = 5 * state.GB
+	return service.Run(ctx, service.Options{Config: cfg, Stdout: env.Stdout, Log: newLog(configs.Default().Log, env.Stderr), Version: buildVersion(), Feed: &demoFeed{o}})
+}
+
+// demoFeed is the simulator's traffic: a day and a bit of history at once, then
+// what arrives while the demo runs.
+type demoFeed struct{ o demoOptions }
+
+func (f *demoFeed) Name() string { return "generator" }
+
+// portion is how many records are handed in at once.
+const portion = 16 << 10
+
+func (f *demoFeed) Run(ctx context.Context, submit func(context.Context, []service.FeedRecord) error, ready func()) error {
+	start := event.Millis(time.Now().UnixMilli())
+	traffic := generate.NewLive(generate.LiveOptions{Seed: f.o.Seed, Rate: float64(f.o.Rate), Start: start})
+	var batch []service.FeedRecord
+	send := func(least int, items []generate.Item) error {
+		for _, it := range items {
+			batch = append(batch, service.FeedRecord{Topic: it.Topic, Raw: it.Raw})
+		}
+		if len(batch) == 0 || len(batch) < least {
+			return nil
+		}
+		err := submit(ctx, batch)
+		batch = batch[:0]
+		return err
+	}
+	for at := traffic.Begin(); at < start; at += event.Hour / 4 {
+		if err := send(portion, traffic.Next(min(at+event.Hour/4, start))); err != nil {
+			return err
+		}
+	}
+	if err := send(0, nil); err != nil {
+		return err
+	}
+	ready()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			if err := send(0, traffic.Next(event.Millis(now.UnixMilli()))); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,430 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tributary-data/tributary/event"
+)
+
+// LiveOptions set the pace of a live pipeline.
+type LiveOptions struct {
+	Tick       time.Duration // least time between the beginnings of two ticks; 0: 20 ms
+	MaxRecords int           // in a tick; 0: 8192
+	IdleAfter  time.Duration // 0: as the engine's configuration says
+	Now        func() time.Time
+	// Paused says why nothing may be taken in now, such as a full disk; nil
+	// when it may. It is asked before every tick and must be quick.
+	Paused func() error
+}
+
+// What Submit answers when the records were not taken.
+var (
+	ErrStopping = errors.New("the pipeline is stopping")
+	ErrBusy     = errors.New("the pipeline has as much to do as it may hold")
+)
+
+// Live sequences what arrives, cuts ticks, and answers when they are durable.
+// The goroutine of Run owns the engine and the clock.
+type Live struct {
+	e     *Engine
+	opt   LiveOptions
+	clock *Clock
+	names []string
+	queue chan *submission
+
+	folded   time.Time     // when rollups were last written
+	stop     chan struct{} // closed when nothing more is taken
+	stopOnce sync.Once
+
+	mu struct {
+		sync.Mutex
+		inputs  []InputStatus
+		changed chan struct{}
+		tick    Durations
+		durable Durations
+		visible Durations
+		paused  error
+	}
+}
+
+// InputStatus is what is known of one input.
+type InputStatus struct {
+	Name      string
+	Max       event.Millis // greatest input time
+	Watermark event.Millis
+	Begun     bool
+	Idle      bool
+	Records   int64
+	arrived   time.Time
+}
+
+// submission is a run of records of one input.
+type submission struct {
+	input    int
+	records  []event.Record
+	received time.Time
+	outcomes []Outcome
+	done     chan error
+}
+
+// maxQueued is how many submissions may wait for a tick: enough for many
+// clients at once, little enough to hold in memory.
+const maxQueued = 256
+
+// foldAfter is how long rollup rows may differ from what sinks can see.
+const foldAfter = time.Second
+
+// NewLive prepares a pipeline over the named inputs. Inputs that the state
+// knows go on from where they were.
+func NewLive(e *Engine, names []string, opt LiveOptions) (*Live, error) {
+	if opt.Tick == 0 {
+		opt.Tick = 20 * time.Millisecond
+	}
+	if opt.MaxRecords == 0 {
+		opt.MaxRecords = 8192
+	}
+	if opt.IdleAfter == 0 {
+		opt.IdleAfter = time.Duration(e.cfg.Time.IdleAfter) * time.Millisecond
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	l := &Live{
+		e: e, opt: opt, names: names, queue: make(chan *submission, maxQueued), stop: make(chan struct{}),
+		clock: NewClock(e.cfg.Time.OutOfOrderness, len(names), e.watermark),
+	}
+	l.mu.changed = make(chan struct{})
+	var stored []InputStatus
+	if len(e.inputs) > 0 {
+		if err := json.Unmarshal(e.inputs, &stored); err != nil {
+			return nil, fmt.Errorf("read the inputs of the last commit: %w", err)
+		}
+	}
+	now := opt.Now()
+	for i, name := range names {
+		in := InputStatus{Name: name, Watermark: event.NoTime, arrived: now}
+		for _, s := range stored {
+			if s.Name == name && s.Begun {
+				in.Max, in.Begun, in.Records = s.Max, true, s.Records
+				l.clock.Seen(i, s.Max)
+				in.Watermark = l.clock.Reached(i)
+			}
+		}
+		l.mu.inputs = append(l.mu.inputs, in)
+	}
+	return l, nil
+}
+
+// Submit hands in records of an input and blocks until what they changed is
+// durable. The records belong to the pipeline. After an error nothing of them
+// may be relied on; sending them again changes nothing where they were applied.
+func (l *Live) Submit(ctx context.Context, input int, records []event.Record) ([]Outcome, error) {
+	s := &submission{input: input, records: records, received: l.opt.Now(), done: make(chan error, 1)}
+	select {
+	case <-l.stop:
+		return nil, ErrStopping
+	default:
+	}
+	l.mu.Lock()
+	paused := l.mu.paused
+	l.mu.Unlock()
+	if paused != nil {
+		return nil, paused
+	}
+	select {
+	case l.queue <- s:
+	case <-l.stop:
+		return nil, ErrStopping
+	default:
+		return nil, ErrBusy
+	}
+	select {
+	case err := <-s.done:
+		return s.outcomes, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Run works until ctx ends, then takes nothing more, finishes what was taken,
+// and returns. An error means that the engine must not be used again.
+func (l *Live) Run(ctx context.Context) error {
+	durable := newSyncer(l)
+	err := l.loop(ctx, durable)
+	l.stopOnce.Do(func() { close(l.stop) })
+	if err == nil {
+		err = l.drain(durable)
+	}
+	err = errors.Join(err, durable.close())
+	for {
+		select {
+		case s := <-l.queue:
+			s.done <- ErrStopping
+			continue
+		default:
+		}
+		break
+	}
+	if err == nil {
+		err = l.e.Close()
+	}
+	return err
+}
+
+func (l *Live) loop(ctx context.Context, durable *syncer) error {
+	quiet := time.NewTicker(min(foldAfter, max(l.opt.IdleAfter/8, 10*time.Millisecond)))
+	defer quiet.Stop()
+	var next time.Time // before it no tick begins
+	for {
+		var batch []*submission
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-durable.failed:
+			return durable.err
+		case <-quiet.C:
+			if l.checkPause() == nil && (l.leaveIdle() || l.e.rollups.since > 0 && time.Since(l.folded) >= foldAfter) {
+				if err := l.tick(nil, durable); err != nil {
+					return err
+				}
+			}
+			continue
+		case s := <-l.queue:
+			batch = append(batch, s)
+		}
+		batch = l.gather(ctx, batch, time.Until(next))
+		if err := l.checkPause(); err != nil {
+			for _, s := range batch {
+				s.done <- err
+			}
+			continue
+		}
+		next = time.Now().Add(l.opt.Tick)
+		if err := l.tick(batch, durable); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *Live) checkPause() error {
+	var err error
+	if l.opt.Paused != nil {
+		err = l.opt.Paused()
+	}
+	l.mu.Lock()
+	l.mu.paused = err
+	l.mu.Unlock()
+	return err
+}
+
+// gather takes what else is waiting, for as long as the tick may not begin.
+func (l *Live) gather(ctx context.Context, batch []*submission, wait time.Duration) []*submission {
+	n := len(batch[0].records)
+	var timer <-chan time.Time
+	if wait > 0 {
+		timer = time.After(wait)
+	}
+	for n < l.opt.MaxRecords {
+		if timer == nil {
+			select {
+			case s := <-l.queue:
+				batch, n = append(batch, s), n+len(s.records)
+				continue
+			default:
+				return batch
+			}
+		}
+		select {
+		case s := <-l.queue:
+			batch, n = append(batch, s), n+len(s.records)
+		case <-timer:
+			timer = nil
+		case <-ctx.Done():
+			return batch
+		}
+	}
+	return batch
+}
+
+// drain applies what was taken before the stop.
+func (l *Live) drain(durable *syncer) error {
+	for {
+		var batch []*submission
+		for len(batch) < maxQueued {
+			select {
+			case s := <-l.queue:
+				batch = append(batch, s)
+				continue
+			default:
+			}
+			break
+		}
+		if len(batch) == 0 {
+			return nil
+		}
+		if err := l.tick(batch, durable); err != nil {
+			return err
+		}
+	}
+}
+
+// tick stamps the records of the submissions and applies them.
+func (l *Live) tick(batch []*submission, durable *syncer) error {
+	began := time.Now()
+	t := &Tick{}
+	for _, s := range batch {
+		now := event.Millis(s.received.UnixMilli())
+		for i := range s.records {
+			r := &s.records[i]
+			t.Records = append(t.Records, Stamped{r, l.clock.Watermark()})
+			if r.Dead == nil {
+				l.clock.Seen(s.input, min(r.Event.Time, now))
+			}
+		}
+	}
+	t.Watermark = l.clock.Watermark()
+	t.Inputs = l.noteInputs(batch)
+	if t.Fold = began.Sub(l.folded) >= foldAfter; t.Fold {
+		l.folded = began
+	}
+	c, err := l.e.Tick(t)
+	if err != nil {
+		for _, s := range batch {
+			s.done <- err
+		}
+		return err
+	}
+	applied := time.Now()
+	l.mu.Lock()
+	l.mu.tick.Add(applied.Sub(began))
+	for _, s := range batch {
+		l.mu.visible.Add(applied.Sub(s.received))
+	}
+	close(l.mu.changed)
+	l.mu.changed = make(chan struct{})
+	l.mu.Unlock()
+	at := 0
+	for _, s := range batch {
+		s.outcomes = c.Outcomes[at : at+len(s.records) : at+len(s.records)]
+		at += len(s.records)
+	}
+	durable.add(c, batch, applied)
+	return nil
+}
+
+// noteInputs brings the status of the inputs up to date and encodes it.
+func (l *Live) noteInputs(batch []*submission) []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range batch {
+		in := &l.mu.inputs[s.input]
+		in.Records += int64(len(s.records))
+		in.arrived = s.received
+	}
+	for i := range l.mu.inputs {
+		in, c := &l.mu.inputs[i], &l.clock.inputs[i]
+		in.Max, in.Begun, in.Idle, in.Watermark = c.max, c.begun, c.out, l.clock.Reached(i)
+	}
+	b, err := json.Marshal(l.mu.inputs)
+	if err != nil {
+		bug("encode inputs: %v", err)
+	}
+	return b
+}
+
+// leaveIdle takes inputs out of the watermark that have been silent for long,
+// and says whether that moved it.
+func (l *Live) leaveIdle() bool {
+	before, now := l.clock.Watermark(), l.opt.Now()
+	l.mu.Lock()
+	for i := range l.mu.inputs {
+		in := &l.mu.inputs[i]
+		if in.Begun && !in.Idle && now.Sub(in.arrived) >= l.opt.IdleAfter {
+			in.Idle = true
+			l.clock.Leave(i)
+		}
+	}
+	l.mu.Unlock()
+	return l.clock.Watermark() > before
+}
+
+// LiveStatus is a copy of what the pipeline knows of itself.
+type LiveStatus struct {
+	Inputs                 []InputStatus
+	Tick, Durable, Visible Summary
+	Paused                 error
+}
+
+// Status may be asked by any goroutine.
+func (l *Live) Status() LiveStatus {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return LiveStatus{
+		Inputs: append([]InputStatus(nil), l.mu.inputs...),
+		Tick:   l.mu.tick.Summary(), Durable: l.mu.durable.Summary(), Visible: l.mu.visible.Summary(),
+		Paused: l.mu.paused,
+	}
+}
+
+// Changed is closed when the next tick has been applied.
+func (l *Live) Changed() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.changed
+}
+
+// syncer waits for commits in their order and answers whoever sent them.
+type syncer struct {
+	l       *Live
+	waiting chan syncing
+	failed  chan struct{}
+	done    chan struct{}
+	err     error
+}
+
+type syncing struct {
+	commit  *Commit
+	batch   []*submission
+	applied time.Time
+}
+
+func newSyncer(l *Live) *syncer {
+	s := &syncer{l: l, waiting: make(chan syncing, maxWaiting), failed: make(chan struct{}), done: make(chan struct{})}
+	go s.run()
+	return s
+}
+
+func (s *syncer) run() {
+	defer close(s.done)
+	for x := range s.waiting {
+		err := x.commit.Wait()
+		if err != nil && s.err == nil {
+			s.err = err
+			close(s.failed)
+		}
+		if s.err != nil {
+			err = s.err // nothing after a failed commit is durable either
+		}
+		s.l.mu.Lock()
+		s.l.mu.durable.Add(time.Since(x.applied))
+		s.l.mu.Unlock()
+		for _, sub := range x.batch {
+			sub.done <- err
+		}
+	}
+}
+
+func (s *syncer) add(c *Commit, batch []*submission, applied time.Time) {
+	s.waiting <- syncing{c, batch, applied}
+}
+
+func (s *syncer) close() error {
+	close(s.waiting)
+	<-s.done
+	return s.err
+}
