@@ -44,6 +44,9 @@ func (b *Buckets) Clone() *Buckets {
 	return &Buckets{slices.Clone(b.impressions), slices.Clone(b.history)}
 }
 
+// List is the buckets of a space in order; the caller must not change it.
+func (b *Buckets) List(s state.Space) []uint32 { return *b.list(s) }
+
 func (b *Buckets) list(s state.Space) *[]uint32 {
 	if s == state.Impressions {
 		return &b.impressions

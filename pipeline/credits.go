@@ -55,8 +55,9 @@ func (s *shard) load(p *person, k conversionKey, c cause) (*conversionWork, erro
 	return w, nil
 }
 
-// recompute brings the shard's conversions up to date: the last phase.
-func (s *shard) recompute() {
+// gather takes in whose conversions may have changed. It is a phase of its own:
+// the next reads persons of other shards, and these make persons here.
+func (s *shard) gather() {
 	s.inbox(func(m *mail) {
 		for _, sp := range m.members {
 			p := s.person(sp.person)
@@ -70,6 +71,10 @@ func (s *shard) recompute() {
 			}
 		}
 	})
+}
+
+// recompute brings the shard's conversions up to date: the last phase.
+func (s *shard) recompute() {
 	for _, p := range s.people {
 		if err := s.recomputePerson(p); err != nil {
 			s.fail(err)

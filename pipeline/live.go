@@ -124,6 +124,17 @@ func NewLive(e *Engine, names []string, opt LiveOptions) (*Live, error) {
 // durable. The records belong to the pipeline. After an error nothing of them
 // may be relied on; sending them again changes nothing where they were applied.
 func (l *Live) Submit(ctx context.Context, input int, records []event.Record) ([]Outcome, error) {
+	wait, err := l.Hand(input, records)
+	if err != nil {
+		return nil, err
+	}
+	return wait(ctx)
+}
+
+// Hand is Submit in two steps: records handed in by one goroutine keep their
+// order, and wait blocks until they are durable. It does not block itself; when
+// too much is waiting it answers ErrBusy.
+func (l *Live) Hand(input int, records []event.Record) (wait func(context.Context) ([]Outcome, error), err error) {
 	s := &submission{input: input, records: records, received: l.opt.Now(), done: make(chan error, 1)}
 	select {
 	case <-l.stop:
@@ -143,12 +154,14 @@ func (l *Live) Submit(ctx context.Context, input int, records []event.Record) ([
 	default:
 		return nil, ErrBusy
 	}
-	select {
-	case err := <-s.done:
-		return s.outcomes, err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return func(ctx context.Context) ([]Outcome, error) {
+		select {
+		case err := <-s.done:
+			return s.outcomes, err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}, nil
 }
 
 // Run works until ctx ends, then takes nothing more, finishes what was taken,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/tributary-data/tributary/event"
 )
@@ -16,6 +17,10 @@ type Input interface {
 	Base() string
 	Next(ctx context.Context) ([]event.Record, error)
 }
+
+// recycler is an Input that takes back what Next returned, once it has been
+// applied.
+type recycler interface{ Recycle(batch []event.Record) }
 
 // ReplayTick is the number of records in a tick of a replay. It is fixed, so
 // that the same files give the same bytes.
@@ -33,6 +38,11 @@ type ReplayOptions struct {
 	TickRecords int // 0: ReplayTick
 	// Progress is called after every tick.
 	Progress func(records int64, watermark event.Millis)
+	// Open leaves the end open: more is to come, nothing closes.
+	Open bool
+	// Committed is called when a tick is durable: how long after its beginning
+	// it was applied, and durable.
+	Committed func(applied, durable time.Duration)
 }
 
 // ReplayResult is what a replay found.
@@ -48,7 +58,7 @@ func Replay(ctx context.Context, e *Engine, inputs []Input, opt ReplayOptions) (
 	if opt.TickRecords == 0 {
 		opt.TickRecords = ReplayTick
 	}
-	m := &merger{e: e, ctx: ctx, opt: opt, clock: NewClock(e.cfg.Time.OutOfOrderness, len(inputs), e.watermark), commits: newCommits()}
+	m := &merger{e: e, ctx: ctx, opt: opt, clock: NewClock(e.cfg.Time.OutOfOrderness, len(inputs), e.watermark), commits: newCommits(opt.Committed)}
 	for i, in := range inputs {
 		m.queue = append(m.queue, &queued{Input: in, n: i, last: event.NoTime})
 	}
@@ -64,8 +74,15 @@ type queued struct {
 	Input
 	n       int
 	records []event.Record
+	batch   []event.Record // what records is the rest of
 	last    event.Millis
 	jumped  bool
+}
+
+// used is a batch all of whose records have been taken into ticks.
+type used struct {
+	input Input
+	batch []event.Record
 }
 
 // merger takes records from the inputs in the order of replay. It is a heap of
@@ -78,6 +95,7 @@ type merger struct {
 	queue   []*queued
 	tick    []Stamped
 	jumps   []Jump
+	used    []used
 	commits *commits
 }
 
@@ -132,7 +150,7 @@ func (m *merger) run() error {
 			m.clock.Leave(q.n)
 		}
 	}
-	if err := m.flush(m.clock.Watermark()); err != nil {
+	if err := m.flush(m.clock.Watermark()); err != nil || m.opt.Open {
 		return err
 	}
 	return m.flush(event.EndOfTime)
@@ -150,7 +168,10 @@ func (m *merger) fill(q *queued) (more bool, err error) {
 			if err != nil {
 				return false, fmt.Errorf("read %s: %w", q.Base(), err)
 			}
-			q.records = records
+			if q.batch != nil {
+				m.used = append(m.used, used{q.Input, q.batch})
+			}
+			q.records, q.batch = records, records
 		}
 		if q.records[0].Dead == nil {
 			return true, nil
@@ -160,6 +181,16 @@ func (m *merger) fill(q *queued) (more bool, err error) {
 		}
 		q.records = q.records[1:]
 	}
+}
+
+// recycle gives back the batches whose records are all in applied ticks.
+func (m *merger) recycle() {
+	for _, u := range m.used {
+		if r, ok := u.input.(recycler); ok {
+			r.Recycle(u.batch)
+		}
+	}
+	m.used = m.used[:0]
 }
 
 func (m *merger) noteJump(q *queued, ev *event.Event) {
@@ -183,43 +214,51 @@ func (m *merger) flush(watermark event.Millis) error {
 	if err := m.ctx.Err(); err != nil {
 		return err
 	}
+	began := time.Now()
 	c, err := m.e.Tick(&Tick{Records: m.tick, Watermark: watermark})
 	if err != nil {
 		return err
 	}
+	applied := time.Since(began)
 	m.tick = m.tick[:0]
+	m.recycle()
 	if m.opt.Progress != nil {
 		m.opt.Progress(m.e.counts.Records, watermark)
 	}
-	return m.commits.add(c)
+	m.commits.waiting <- replayed{c, began, applied}
+	return nil
 }
 
 // commits waits for commits to become durable, a few ticks behind the engine.
 type commits struct {
-	waiting chan *Commit
+	waiting chan replayed
 	done    chan error
+}
+
+type replayed struct {
+	*Commit
+	began   time.Time
+	applied time.Duration
 }
 
 // maxWaiting is how many ticks may be applied and not yet durable.
 const maxWaiting = 4
 
-func newCommits() *commits {
-	c := &commits{waiting: make(chan *Commit, maxWaiting), done: make(chan error, 1)}
+func newCommits(committed func(applied, durable time.Duration)) *commits {
+	c := &commits{waiting: make(chan replayed, maxWaiting), done: make(chan error, 1)}
 	go func() {
 		var first error
 		for x := range c.waiting {
 			if err := x.Wait(); err != nil && first == nil {
 				first = err
 			}
+			if committed != nil {
+				committed(x.applied, time.Since(x.began))
+			}
 		}
 		c.done <- first
 	}()
 	return c
-}
-
-func (c *commits) add(x *Commit) error {
-	c.waiting <- x
-	return nil
 }
 
 func (c *commits) close() error {

@@ -121,6 +121,13 @@ func (s *shard) updateSessions(p *person, changes []*change) error {
 			continue
 		}
 		because[c.ev.Ref] = c.cause
+		if c.forgotten {
+			if err := s.takeFromSession(p, c); err != nil {
+				return err
+			}
+			delete(because, c.ev.Ref)
+			continue
+		}
 		if c.net() {
 			it, err := s.sessionItem(c.ev)
 			if err != nil {
@@ -146,6 +153,24 @@ func (s *shard) updateSessions(p *person, changes []*change) error {
 		return nil
 	}
 	return s.sessionsAround(p, from, to, added, removed, because)
+}
+
+// takeFromSession takes a forgotten event out of the counts of its session. The
+// events around it are forgotten too, so the session cannot be cut anew: it
+// keeps its ends.
+func (s *shard) takeFromSession(p *person, c *change) error {
+	old, err := s.reader.Sessions(p.id, c.ev.Time, c.ev.Time)
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	after := old[0].Session
+	after.Events--
+	after.Conversions--
+	var left []event.Session
+	if after.Events > 0 {
+		left = append(left, after)
+	}
+	return s.writeSessions(p, old, left, func(*event.Session) (cause, []timedCause) { return c.cause, nil })
 }
 
 func (s *shard) sessionItem(ev *history.Event) (sessionize.Item, error) {

@@ -143,7 +143,9 @@ type change struct {
 	existed bool
 	removed bool
 	tail    bool // nothing of the person lay at or after it
-	cause   cause
+	// forgotten: history does not hold it any more, nor what lay around it.
+	forgotten bool
+	cause     cause
 }
 
 // net says whether the event counts now.

@@ -84,7 +84,8 @@ func (e *Engine) Tick(t *Tick) (*Commit, error) {
 			func(s *shard) { s.takeLinks(); s.judge() },
 			(*shard).resolve,
 			func(s *shard) { s.decide(); s.spreadLinks() },
-			func(s *shard) { s.mailDue(due); s.recompute() },
+			func(s *shard) { s.mailDue(due); s.gather() },
+			(*shard).recompute,
 		)
 	}
 	for _, phase := range phases {
@@ -243,7 +244,7 @@ func (e *Engine) findDue(b *state.Batch) (due []conversionRef, err error) {
 	return due, err
 }
 
-// mailDue puts the shard's due conversions where recompute looks for them.
+// mailDue puts the shard's due conversions where gather looks for them.
 func (s *shard) mailDue(due []conversionRef) {
 	m := &s.mail[s.id]
 	for _, r := range due {

@@ -28,19 +28,34 @@ func (s *shard) takeConversions() {
 		for _, r := range m.replaced {
 			p := s.person(r.person)
 			ref := event.Ref{Time: r.time, ID: r.id, Person: r.person, Type: "conversion"}
-			c, err := s.change(p, event.Conversion, ref)
-			s.fail(err)
-			if c == nil {
-				continue
-			}
-			c.removed, c.cause = true, c.cause.latest(r.cause)
 			w, err := s.load(p, conversionKey{r.id, r.time}, r.cause)
 			s.fail(err)
-			if w != nil {
-				w.removed, w.route = true, true
+			c, err := s.change(p, event.Conversion, ref)
+			s.fail(err)
+			if w == nil {
+				continue
 			}
+			if c == nil {
+				c = s.forgotten(p, w.was)
+			}
+			c.removed, c.cause = true, c.cause.latest(r.cause)
+			w.removed, w.route = true, true
 		}
 	})
+}
+
+// forgotten is the change of a conversion whose event was dropped from history
+// when it could no longer take part in anything but being replaced.
+func (s *shard) forgotten(p *person, old *history.Conversion) *change {
+	ref := event.Ref{Time: old.Time, ID: old.ID, Person: old.Person, Type: "conversion"}
+	c := &change{
+		ev: &history.Event{
+			Ref: ref, Kind: event.Conversion, Dims: old.Dims, Amount: old.Original, Reasons: old.Reasons, Shadow: old.Shadow, Dup: old.Dup,
+		},
+		was: old.Reasons, wasDup: old.Dup, existed: true, forgotten: true,
+	}
+	p.changes[ref] = c
+	return c
 }
 
 // judge gives verdicts to the shard's persons by the rules of tier 2: what the

@@ -147,7 +147,7 @@ type truthLine struct {
 }
 
 func TestTruthAgreesWithTheEvents(t *testing.T) {
-	dir, sum := generate(t, Options{Seed: 11, Events: 60_000, Days: 5, Fraud: 0.15})
+	dir, sum := generate(t, Options{Seed: 11, Events: 60_000, Days: 5, Fraud: 0.3})
 	records := map[string][]byte{}
 	for _, topic := range Topics {
 		for i, raw := range readLines(t, dir, topic+".ndjson") {
@@ -237,7 +237,7 @@ func TestTruthAgreesWithTheEvents(t *testing.T) {
 			attacks += l.Clicks
 		}
 	}
-	within(t, "share of attacks", float64(attacks)/float64(sum.Types["click"]), 0.15, 0.03)
+	within(t, "share of attacks", float64(attacks)/float64(sum.Types["click"]), 0.3, 0.06)
 	checkJourneys(t, dir, byID, sum)
 }
 

@@ -13,7 +13,6 @@ func runVerify(context.Context, *Env, verifyOptions) error        { return errNo
 func runExport(context.Context, *Env, exportOptions) error        { return errNotBuilt }
 func runReconcile(context.Context, *Env, reconcileOptions) error  { return errNotBuilt }
 func runExplain(context.Context, *Env, explainOptions) error      { return errNotBuilt }
-func runBench(context.Context, *Env, benchOptions) error          { return errNotBuilt }
 func runStateInspect(context.Context, *Env, dataOptions) error    { return errNotBuilt }
 func runStateVerify(context.Context, *Env, dataOptions) error     { return errNotBuilt }
 func runStateBackup(context.Context, *Env, backupOptions) error   { return errNotBuilt }

@@ -42,6 +42,9 @@ var law = map[string][]string{
 	"internal/conform":  {"event", "table"},
 	"internal/lint":     {},
 	"internal/testkit":  {"*"},
+	"internal/service":  {"*"},
+	"internal/bench":    {"*"},
+	"internal/verify":   {"*"},
 	"internal/cli":      {"*"},
 	".":                 {"internal/cli"},
 }
@@ -64,6 +67,7 @@ var drivers = map[string][]string{
 	"cloud.google.com/go/bigquery":        {"sinks/bigquery"},
 	"github.com/snowflakedb/gosnowflake":  {"sinks/snowflake"},
 	"gocloud.dev/blob":                    {"state"},
+	"github.com/google/pprof":             {"internal/bench"},
 	"pgregory.net/rapid":                  {"internal/oracle/draw", "internal/testkit"},
 	"github.com/zeebo/xxh3":               {"*"}, // a hash, with no state and no I/O
 	"golang.org/x/sync":                   {"*"},

@@ -61,8 +61,12 @@ func byKey(cfg Config, t *table.Table, r *Result) map[string]endingRow {
 		}
 	}
 	out := map[string]endingRow{}
+	keys := t.Keys
+	if t == table.Conversions {
+		keys = t.Col("event_time") + 1 // an id used again is the row of another conversion
+	}
 	for _, row := range r.Tables[t.Name] {
-		out[fmt.Sprintf("%#v", row[:t.Keys])] = endingRow{row, fmt.Sprintf("%#v", row) + credits[row[0].Text], endOf(cfg, t, row)}
+		out[fmt.Sprintf("%#v", row[:keys])] = endingRow{row, fmt.Sprintf("%#v", row) + credits[row[0].Text], endOf(cfg, t, row)}
 	}
 	return out
 }
