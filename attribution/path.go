@@ -43,6 +43,24 @@ func (p *Path) cut() {
 	}
 }
 
+// Leave counts touches that a caller left out itself, as it knew that they are
+// neither the first nor among the latest.
+func (p *Path) Leave(n int) { p.dropped += n }
+
+// Insert puts a touch into a path that Touches returned before, and returns the
+// path that it would return now.
+func Insert(touches []event.Touch, dropped, max int, t event.Touch) ([]event.Touch, int) {
+	i, _ := slices.BinarySearchFunc(touches, t, func(a, b event.Touch) int { return a.Ref().Compare(b.Ref()) })
+	if len(touches) == max && i == 1 {
+		return touches, dropped + 1 // it falls between the first and the latest
+	}
+	touches = slices.Insert(slices.Clone(touches), i, t)
+	if len(touches) > max {
+		touches, dropped = slices.Delete(touches, 1, 2), dropped+1
+	}
+	return touches, dropped
+}
+
 // Touches returns the path in order, and how many touches were left out.
 func (p *Path) Touches() ([]event.Touch, int) {
 	p.cut()

@@ -23,6 +23,7 @@ type Lists struct {
 	hosting ranges
 	allow   ranges // what lies here is neither blocked nor hosting
 	version string
+	entries map[string]int // by the list's name: lines that are neither blank nor comments
 }
 
 //go:embed data/*.txt
@@ -31,7 +32,7 @@ var builtin embed.FS
 // LoadLists reads the lists that cfg names; relative names begin at dir, that
 // of the configuration file. All faults are reported, each with file and line.
 func LoadLists(cfg ListsConfig, dir string) (*Lists, error) {
-	l := &Lists{}
+	l := &Lists{entries: map[string]int{}}
 	sum := sha256.New()
 	var faults []error
 	for _, list := range []struct {
@@ -48,7 +49,10 @@ func LoadLists(cfg ListsConfig, dir string) (*Lists, error) {
 		read := func(label, text string) {
 			// Contents alone: the same lists in another place are the same version.
 			fmt.Fprintf(sum, "%d\n%s", len(text), text)
-			faults = append(faults, addLines(label, text, list.add)...)
+			faults = append(faults, addLines(label, text, func(line string) error {
+				l.entries[list.name]++
+				return list.add(line)
+			})...)
 		}
 		if cfg.Builtin {
 			name := "data/" + list.name + ".txt"
@@ -147,3 +151,6 @@ func (l *Lists) Judge(e *event.Event, cache *UACache) event.Reasons {
 
 // Version is a short hash of what the lists hold.
 func (l *Lists) Version() string { return l.version }
+
+// Entries is how many entries a list has, by its name in the configuration.
+func (l *Lists) Entries(name string) int { return l.entries[name] }

@@ -100,6 +100,7 @@ type Reader struct {
 	it      *state.Iter
 	buckets *Buckets
 	key     []byte
+	kept    []record // of Touches
 }
 
 // NewReader opens a reader on the newest commit.

@@ -17,9 +17,10 @@ type conversionWork struct {
 	was     *history.Conversion // as stored; nil: it is new
 	now     *history.Conversion
 	loaded  bool
-	route   bool // its verdict must be told to the owners of its ids
-	repath  bool // its path may have changed
-	dirty   bool // something else of it has
+	route   bool          // its verdict must be told to the owners of its ids
+	repath  bool          // its path must be found anew
+	added   []event.Touch // else these were added to it
+	dirty   bool          // something else of it has
 	removed bool
 	due     bool // the watermark reached it
 	cause   cause
@@ -126,10 +127,15 @@ func (s *shard) conversionsInSpans(p *person) error {
 			if w == nil {
 				bug("conversion %s of %s is in the history but has no record", k.id, p.id)
 			}
-			w.repath = true
 			for _, o := range p.spans {
-				if k.time >= o.from && k.time <= o.to {
-					w.cause = w.cause.latest(o.cause)
+				if k.time < o.from || k.time > o.to {
+					continue
+				}
+				w.cause = w.cause.latest(o.cause)
+				if o.added.ID == "" {
+					w.repath = true
+				} else {
+					w.added = append(w.added, o.added)
 				}
 			}
 		}
@@ -177,7 +183,7 @@ func (s *shard) findSessions(p *person) error {
 		}
 	}
 	for k, w := range p.conversions {
-		if w.removed || w.was != nil && !w.dirty && !w.route && !w.repath {
+		if w.removed || w.was != nil && !w.dirty && !w.route {
 			continue
 		}
 		w.now.SessionID = ""
@@ -206,13 +212,21 @@ func (s *shard) recomputeConversion(p *person, w *conversionWork) error {
 	}
 	isNew := w.was == nil
 	counted := now.Counted()
-	if counted && (isNew || w.repath || !w.was.Counted()) {
+	switch {
+	case !counted:
+		now.Touches, now.Dropped = nil, 0
+	case isNew || w.repath || !w.was.Counted():
 		var err error
 		if now.Touches, now.Dropped, err = s.path(p.id, now.Time); err != nil {
 			return err
 		}
-	} else if !counted {
-		now.Touches, now.Dropped = nil, 0
+	default:
+		for i := range w.added {
+			if err := s.e.dict.Name(&w.added[i]); err != nil {
+				return err
+			}
+			now.Touches, now.Dropped = attribution.Insert(now.Touches, now.Dropped, s.credited().MaxTouches, w.added[i])
+		}
 	}
 	final := now.Time <= s.e.watermark
 	if !isNew && !w.due && sameConversion(w.was, now) {
@@ -238,6 +252,18 @@ func (s *shard) recomputeConversion(p *person, w *conversionWork) error {
 		now.Final = true
 		s.journal(w, before, after, first)
 	}
+	return s.storeConversion(w, final)
+}
+
+// sameCredits says that two versions of a conversion have the same credits and
+// count alike.
+func sameCredits(a, b *history.Conversion) bool {
+	return a.Verdict() == b.Verdict() && a.Counted() == b.Counted() && a.Value() == b.Value() && slices.Equal(a.Touches, b.Touches)
+}
+
+// storeConversion writes a conversion's record.
+func (s *shard) storeConversion(w *conversionWork, final bool) error {
+	now, isNew := w.now, w.was == nil
 	now.Rev = s.e.rev
 	s.value = now.AppendValue(s.value[:0])
 	s.writes.Set(history.ConversionKey(s.key[:0], now.ID, now.Time), s.value)

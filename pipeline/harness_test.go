@@ -114,7 +114,13 @@ func small(shards int) pipeline.Options {
 // openMem opens an engine on a new store in memory that is thrown away.
 func openMem(t tester, cfg pipeline.Config, opt pipeline.Options) (*pipeline.Engine, func()) {
 	t.Helper()
-	store, err := state.Open("data", state.Options{FS: vfs.NewMem(), Ephemeral: true, CacheSize: 1 << 20})
+	return openMemCache(t, cfg, opt, 1<<20)
+}
+
+// openMemCache is openMem with a cache of so many bytes.
+func openMemCache(t tester, cfg pipeline.Config, opt pipeline.Options, cache int64) (*pipeline.Engine, func()) {
+	t.Helper()
+	store, err := state.Open("data", state.Options{FS: vfs.NewMem(), Ephemeral: true, CacheSize: cache})
 	if err != nil {
 		t.Fatalf("open the store: %v", err)
 	}

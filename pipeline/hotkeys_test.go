@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net/netip"
@@ -44,23 +45,23 @@ func (g *genInput) Next(context.Context) ([]event.Record, error) {
 	return out, nil
 }
 
-// scale shrinks the heavy tests where time is short; the full size is for runs
-// by hand.
-func scale(t *testing.T, full int) int {
+// hot is how much of the full size these tests have: all of it is for runs by
+// hand (go test ./pipeline -run 'Hot|Nobody' -v -hot 1).
+var hot = flag.Float64("hot", 0.05, "size of the tests of hot keys; 1 is the full size")
+
+func scale(full int) int {
+	n := int(float64(full) * *hot)
 	if testing.Short() || raceEnabled {
-		return full / 50
+		n /= 5
 	}
-	if !t.Failed() && testing.Verbose() {
-		return full
-	}
-	return full / 10
+	return n
 }
 
 // heavy replays n generated records, and tells time and memory.
 func heavy(t *testing.T, cfg pipeline.Config, n int, mk func(i int) event.Event) (*pipeline.Engine, func(), pipeline.Counts) {
 	t.Helper()
 	opt := pipeline.Options{Shards: 2, SeenBytes: 64 << 20, RecentPersons: 1 << 16}
-	e, done := openMem(t, cfg, opt)
+	e, done := openMemCache(t, cfg, opt, 256<<20)
 	peak, ticks, slowest, last := uint64(0), 0, time.Duration(0), time.Now()
 	began := time.Now()
 	r, err := pipeline.Replay(context.Background(), e, []pipeline.Input{&genInput{n: n, make: mk}}, pipeline.ReplayOptions{
@@ -104,7 +105,7 @@ func sumColumn(t *testing.T, e *pipeline.Engine, tab *table.Table, column string
 // TestHotAddress: a click farm on one address, many clicks a second from ever
 // new persons. All but the first 60 of its clicks are over the limit.
 func TestHotAddress(t *testing.T) {
-	n := scale(t, 1_000_000)
+	n := scale(1_000_000)
 	cfg := pipeline.DefaultConfig()
 	cfg.Fraud.Rules.ClickRateIPAny.Mode = "enforce"
 	ip := netip.MustParseAddr("192.0.2.7")
@@ -135,7 +136,7 @@ func TestHotAddress(t *testing.T) {
 // TestHotPerson: one person with clicks without end and a conversion after
 // every so many: each path holds the first and the latest 199 touches.
 func TestHotPerson(t *testing.T) {
-	n := scale(t, 100_000)
+	n := scale(100_000)
 	const every = 100
 	cfg := pipeline.DefaultConfig()
 	cfg.Fraud.Rules.ClickRatePerson.Mode = "off"
@@ -180,7 +181,7 @@ func TestHotPerson(t *testing.T) {
 // TestNobody: half of the traffic has no person; it counts in delivery, and no
 // part of the engine gathers it under one key.
 func TestNobody(t *testing.T) {
-	n := scale(t, 400_000)
+	n := scale(400_000)
 	e, done, counts := heavy(t, pipeline.DefaultConfig(), n, func(i int) event.Event {
 		out := event.Event{ID: fmt.Sprintf("e%d", i), Kind: event.Impression, Time: hotStart + event.Millis(i), Campaign: "c", Creative: "k", Amount: 2}
 		if i%10 == 0 {

@@ -112,7 +112,7 @@ func (s *shard) takeLinks() {
 // spreadLinks marks the conversions of everyone whose group changed.
 func (s *shard) spreadLinks() {
 	for _, c := range s.relinked {
-		all := []span{{0, event.EndOfTime, c.cause}}
+		all := []span{{from: 0, to: event.EndOfTime, cause: c.cause}}
 		for _, user := range []string{c.from, c.to} {
 			if user == "" {
 				continue

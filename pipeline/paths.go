@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -29,6 +30,7 @@ type memberSpan struct {
 func (s *shard) findSpans(p *person, changes []*change) error {
 	lb := &s.credited().Lookback
 	linked := s.e.links.mayLink(hashText(p.id))
+	plain := s.e.plainPaths()
 	var spans []span
 	for _, c := range changes {
 		if c.net() == c.wasNet() {
@@ -41,7 +43,11 @@ func (s *shard) findSpans(p *person, changes []*change) error {
 			if s.e.touches.visit {
 				reach = max(reach, attribution.VisitSuppression+lb.Visit.Millis())
 			}
-			spans = append(spans, span{t, t.Add(reach), c.cause})
+			sp := span{from: t, to: t.Add(reach), cause: c.cause}
+			if plain && !c.existed {
+				sp.added = touchOf(c.ev, "click")
+			}
+			spans = append(spans, sp)
 		case s.e.touches.visit && c.ev.Type == pageView:
 			end := t // of the session, in which a later page view may become the first
 			for _, o := range p.sessions {
@@ -49,24 +55,28 @@ func (s *shard) findSpans(p *person, changes []*change) error {
 					end = o.End
 				}
 			}
-			spans = append(spans, span{t, end.Add(lb.Visit.Millis()), c.cause})
+			spans = append(spans, span{from: t, to: end.Add(lb.Visit.Millis()), cause: c.cause})
 		}
 	}
 	if s.e.touches.visit {
 		for _, m := range p.moved {
 			for _, c := range m.causes {
-				spans = append(spans, span{max(m.start, c.changed), m.end.Add(lb.Visit.Millis()), c.cause})
+				spans = append(spans, span{from: max(m.start, c.changed), to: m.end.Add(lb.Visit.Millis()), cause: c.cause})
 			}
 		}
 	}
 	for _, it := range p.impressions {
 		if it.ev.Lists&s.e.modes.enforce == 0 {
-			spans = append(spans, span{it.ev.Time, it.ev.Time.Add(lb.Impression.Millis()), it.cause})
+			sp := span{from: it.ev.Time, to: it.ev.Time.Add(lb.Impression.Millis()), cause: it.cause}
+			if plain {
+				sp.added = touchOf(s2h(s.e, it), "impression")
+			}
+			spans = append(spans, sp)
 		}
 	}
 	for _, f := range p.flipped {
 		if (f.was == 0) != (f.ev.Reasons == 0) {
-			spans = append(spans, span{f.ev.Time, f.ev.Time.Add(lb.Impression.Millis()), f.cause})
+			spans = append(spans, span{from: f.ev.Time, to: f.ev.Time.Add(lb.Impression.Millis()), cause: f.cause})
 		}
 	}
 	if len(spans) == 0 {
@@ -125,6 +135,15 @@ type pathFinder struct {
 }
 
 func (f *pathFinder) find() ([]event.Touch, int, error) {
+	if f.e.plainPaths() {
+		for _, id := range f.group {
+			if err := f.runs(id); err != nil {
+				return nil, 0, err
+			}
+		}
+		touches, dropped := f.path.Touches()
+		return touches, dropped, nil
+	}
 	steps := []func(person string) error{f.clicks}
 	if f.e.touches.impression {
 		steps = append(steps, f.impressions)
@@ -142,6 +161,63 @@ func (f *pathFinder) find() ([]event.Touch, int, error) {
 	}
 	touches, dropped := f.path.Touches()
 	return touches, dropped, nil
+}
+
+// plainPaths says that touches are clicks and impressions that do not take each
+// other's place, so that a path is the first and the latest of two runs.
+func (e *Engine) plainPaths() bool {
+	return e.touches.click && e.touches.impression && !e.touches.visit && !e.cfg.Attribution.ClickAbsorbsImpression
+}
+
+// runs adds the clicks and impressions of one person. It passes over the middle
+// of long runs without decoding it.
+func (f *pathFinder) runs(person string) error {
+	cfg := &f.e.cfg.Attribution
+	o := f.e.ownerOf(person, "")
+	if p := o.people[person]; p != nil {
+		for _, c := range p.changes {
+			if c.existed && c.ev.Kind == event.Click {
+				return errors.Join(f.clicks(person), f.impressions(person)) // what is stored is not what counts now
+			}
+		}
+		if len(p.flipped) > 0 {
+			return errors.Join(f.clicks(person), f.impressions(person))
+		}
+		for _, c := range p.changes {
+			if c.ev.Kind == event.Click && c.net() && c.ev.Time <= f.at && c.ev.Time >= f.at-cfg.Lookback.Click.Millis() {
+				f.path.Add(touchOf(c.ev, "click"))
+			}
+		}
+	}
+	o.chain.visit(hashText(person), person, func(it *item) bool {
+		if t := it.ev.Time; t <= f.at && t >= f.at-cfg.Lookback.Impression.Millis() && it.ev.Lists&f.e.modes.enforce == 0 {
+			f.path.Add(touchOf(s2h(f.e, it), "impression"))
+		}
+		return true
+	})
+	for _, k := range []event.Kind{event.Click, event.Impression} {
+		lookback := cfg.Lookback.Click
+		if k == event.Impression {
+			lookback = cfg.Lookback.Impression
+		}
+		run, err := f.r.Touches(k, person, f.at-lookback.Millis(), f.at, cfg.MaxTouches)
+		if err != nil {
+			return err
+		}
+		if run.Total == 0 {
+			continue
+		}
+		for _, ev := range run.Latest {
+			f.path.Add(touchOf(ev, k.TypeName()))
+		}
+		left := run.Total - len(run.Latest)
+		if left > 0 {
+			f.path.Add(touchOf(run.First, k.TypeName()))
+			left--
+		}
+		f.path.Leave(left)
+	}
+	return nil
 }
 
 func touchOf(ev *history.Event, typ string) event.Touch {

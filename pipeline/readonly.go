@@ -79,7 +79,9 @@ func OpenReader(store *state.Store) (*Engine, error) {
 	}
 	// One shard in which nothing changes: readers that ask it for what the tick
 	// at hand did to a person find nothing.
-	e.shards = []*shard{{e: e}}
+	s := &shard{e: e}
+	s.chain.reset(0)
+	e.shards = []*shard{s}
 	e.published.commit, e.published.watermark = e.commit, e.watermark
 	e.published.counts, e.published.buckets = m.Counts, e.buckets.Clone()
 	return e, nil

@@ -18,7 +18,10 @@ func (e *Engine) expire(b *state.Batch) {
 		return
 	}
 	a := &e.cfg.Attribution
-	late := e.lateness(event.Conversion)
+	late := event.Millis(0)
+	for k := event.Impression; k <= event.Behavioural; k++ {
+		late = max(late, e.lateness(k))
+	}
 	keep := max(a.AdjustmentWindow.Millis(), idWindow) + late
 	impressions := e.watermark - keep - a.Lookback.Impression.Millis()
 	past := e.watermark - keep - max(a.Lookback.Greatest().Millis(), a.OrderWindow.Millis())

@@ -154,10 +154,12 @@ func (c *change) net() bool { return !c.removed && c.ev.Net() }
 // wasNet says whether it counted before the tick.
 func (c *change) wasNet() bool { return c.existed && c.was == 0 && !c.wasDup }
 
-// span is a stretch of conversion times whose paths may have changed.
+// span is a stretch of conversion times whose paths may have changed. Where all
+// that happened is that a touch was added, it is that touch.
 type span struct {
 	from, to event.Millis
 	cause    cause
+	added    event.Touch
 }
 
 type conversionKey struct {
@@ -249,28 +251,28 @@ func (e *Engine) events(r *history.Reader, id string, from, to event.Millis, fn 
 		slices.SortFunc(changed, func(a, b *change) int { return a.ev.Ref.Compare(b.ev.Ref) })
 	}
 	goes := true
-	next := func(before *event.Ref) {
-		for goes && len(changed) > 0 && (before == nil || changed[0].ev.Ref.Compare(*before) <= 0) {
+	err := r.Events(id, from, to, func(ev *history.Event) bool {
+		for goes && len(changed) > 0 {
 			c := changed[0]
+			order := c.ev.Ref.Compare(ev.Ref)
+			if order > 0 {
+				break
+			}
 			changed = changed[1:]
 			if !c.removed {
 				goes = fn(c.ev)
 			}
-		}
-	}
-	err := r.Events(id, from, to, func(ev *history.Event) bool {
-		if len(changed) > 0 {
-			replaced := slices.ContainsFunc(changed, func(c *change) bool { return c.ev.Ref == ev.Ref })
-			next(&ev.Ref)
-			if replaced || !goes {
-				return goes
+			if order == 0 {
+				return goes // it stands in place of the stored one
 			}
 		}
-		goes = fn(ev)
+		goes = goes && fn(ev)
 		return goes
 	})
-	if err == nil && goes {
-		next(nil)
+	for ; err == nil && goes && len(changed) > 0; changed = changed[1:] {
+		if !changed[0].removed {
+			goes = fn(changed[0].ev)
+		}
 	}
 	return err
 }

@@ -41,6 +41,11 @@ const (
 	BenchPersonQ   = 24
 	BenchCampaignS = 1
 
+	// An ad group is bought from 8 publishers in 2 countries, so that there are
+	// about 120,000 combinations of all names: the rows of an hour.
+	benchPublishers = 8
+	benchCountries  = 2
+
 	// benchBrowsers takes the shorter User-Agents: a record has about 400 bytes.
 	benchBrowsers = 6
 
@@ -164,14 +169,14 @@ func (r *ring) put(rec *benchRec) {
 	r.next++
 }
 
-// back is the record that was put in n before the latest, or the oldest kept;
-// nil while there is none.
+// back is the record that was put in n before the latest, counted round where
+// fewer are kept; nil while there is none.
 func (r *ring) back(n float64) *benchRec {
 	have := min(r.next, uint64(len(r.recs)))
 	if have == 0 {
 		return nil
 	}
-	at := min(uint64(n), have-1)
+	at := uint64(n) % have
 	return &r.recs[(r.next-1-at)&uint64(len(r.recs)-1)]
 }
 
@@ -422,7 +427,7 @@ func (s *BenchStream) write(b []byte, r *benchRec) []byte {
 		b = append(b, c.id2...)
 		b = append(b, '1'+r.group, '-', '1'+r.creative)
 		b = append(b, `","publisher_id":"pub-`...)
-		b = appendPadded(b, int(h>>8%200), 3)
+		b = appendPadded(b, s.publisher(r, h), 3)
 		b = append(b, '"')
 		b = append(b, c.tail...)
 		b = append(b, `,"cost":`...)
@@ -450,7 +455,7 @@ func (s *BenchStream) write(b []byte, r *benchRec) []byte {
 		b = appendIPv4(b, homeIPv4(h))
 	}
 	b = append(b, `","country":"`...)
-	b = append(b, countries[h>>40%uint64(len(countries))]...)
+	b = append(b, countries[(uint64(r.campaign)*7+h>>40%benchCountries)%uint64(len(countries))]...)
 	b = append(b, `","user_agent":"`...)
 	if r.badKind == bot {
 		b = append(b, BenchBots[r.bad%uint32(len(BenchBots))]...)
@@ -458,6 +463,11 @@ func (s *BenchStream) write(b []byte, r *benchRec) []byte {
 		b = append(b, browsers[h>>52%benchBrowsers]...)
 	}
 	return append(b, `"}`...)
+}
+
+// publisher is one of the few that the ad group is bought from.
+func (s *BenchStream) publisher(r *benchRec, h uint64) int {
+	return (int(r.campaign)*11 + int(r.group)*5 + int(h>>8%benchPublishers)) % 200
 }
 
 var blockedNets = [2]uint32{203<<24 | 113<<8, 198<<24 | 51<<16 | 100<<8}

@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/tributary-data/tributary/configs"
+	"github.com/tributary-data/tributary/pipeline"
 )
 
 // The exit codes.
@@ -87,10 +88,11 @@ func (c *command) main(ctx context.Context, env *Env, args []string) int {
 func exitCode(ctx context.Context, err error) int {
 	var exit *Exit
 	var config *configs.Error
+	var rules *pipeline.RulesError
 	switch {
 	case errors.As(err, &exit):
 		return exit.Code
-	case errors.As(err, &config):
+	case errors.As(err, &config), errors.As(err, &rules):
 		return ExitConfig
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return ExitInterrupted

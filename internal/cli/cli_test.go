@@ -219,7 +219,7 @@ func TestFraudLists(t *testing.T) {
 	if r.code != ExitOK || r.errors != "" {
 		t.Fatalf("%+v", r)
 	}
-	for _, want := range []string{"block_ips        builtin, ", "more.txt\n", "allow_ips        builtin\n", "fast_click           2     off      sivt\n", "ml_score             3     shadow   sivt\n"} {
+	for _, want := range []string{"  builtin, ", "more.txt\n", "block_ips ", "allow_ips ", " entries  sources\n", "fast_click           2     off      sivt\n", "ml_score             3     shadow   sivt\n"} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("no %q in\n%s", want, r.out)
 		}

@@ -77,7 +77,7 @@ func runFraudLists(_ context.Context, env *Env, o configOptions) error {
 
 func listsText(c *configs.Config, lists *fraud.Lists) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "version %s (of what the lists hold)\n\n%-16s %s\n", lists.Version(), "list", "sources")
+	fmt.Fprintf(&b, "version %s (of what the lists hold)\n\n%-16s %7s  %s\n", lists.Version(), "list", "entries", "sources")
 	for _, l := range listFiles(c) {
 		var sources []string
 		if c.Fraud.Lists.Builtin {
@@ -89,7 +89,7 @@ func listsText(c *configs.Config, lists *fraud.Lists) string {
 		if len(sources) == 0 {
 			sources = []string{"none"}
 		}
-		fmt.Fprintf(&b, "%-16s %s\n", l.key, strings.Join(sources, ", "))
+		fmt.Fprintf(&b, "%-16s %7d  %s\n", l.key, lists.Entries(l.key), strings.Join(sources, ", "))
 	}
 	fmt.Fprintf(&b, "\n%-20s %-5s %-8s %s\n", "rule", "tier", "mode", "verdict")
 	for i, mode := range c.Fraud.Rules.Modes() {
