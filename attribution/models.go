@@ -7,7 +7,11 @@
 //  2. Only integers: the same bits on every processor.
 package attribution
 
-import "github.com/tributary-data/tributary/event"
+import (
+	"slices"
+
+	"github.com/tributary-data/tributary/event"
+)
 
 // Whole is all of the credit, in parts per million.
 const Whole = 1_000_000
@@ -62,7 +66,19 @@ func (m *Model) Weights(cfg *Config, touches []event.Touch) []uint64 {
 // model and position. Rows in which everything is zero are left out. Without
 // touches each model has the row of the unattributed conversion.
 func Credits(cfg *Config, touches []event.Touch, value event.Micros) []event.Credit {
-	out := make([]event.Credit, 0, len(Models)+2*len(touches))
+	return new(Divider).Credits(nil, cfg, touches, value)
+}
+
+// Divider computes credits with buffers of its own, for callers with many
+// conversions. One goroutine uses it.
+type Divider struct {
+	weights     []uint64
+	ppm, micros []int64
+	rest        []remainder
+}
+
+// Credits appends to out what the function of that name returns.
+func (d *Divider) Credits(out []event.Credit, cfg *Config, touches []event.Touch, value event.Micros) []event.Credit {
 	if len(touches) == 0 {
 		for _, m := range Models {
 			out = append(out, event.Credit{Model: m.ID, PPM: Whole, Micros: value})
@@ -70,8 +86,9 @@ func Credits(cfg *Config, touches []event.Touch, value event.Micros) []event.Cre
 		return out
 	}
 	n := len(touches)
-	w := make([]uint64, n)
-	ppm, micros := make([]int64, n), make([]int64, n)
+	w := slices.Grow(d.weights[:0], n)[:n]
+	ppm, micros := slices.Grow(d.ppm[:0], n)[:n], slices.Grow(d.micros[:0], n)[:n]
+	d.weights, d.ppm, d.micros = w, ppm, micros
 	for _, m := range Models {
 		clear(w)
 		m.weigh(cfg, touches, w)
@@ -83,8 +100,8 @@ func Credits(cfg *Config, touches []event.Touch, value event.Micros) []event.Cre
 			}
 			continue
 		}
-		split(Whole, w, ppm)
-		split(uint64(value), w, micros)
+		d.split(Whole, w, ppm)
+		d.split(uint64(value), w, micros)
 		for i := range w {
 			if ppm[i] != 0 || micros[i] != 0 {
 				out = append(out, event.Credit{Model: m.ID, Position: i + 1, PPM: ppm[i], Micros: event.Micros(micros[i])})

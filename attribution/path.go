@@ -15,29 +15,30 @@ const AbsorbWindow = event.Hour
 const VisitSuppression = 30 * event.Minute
 
 // Path collects the touches of one conversion from any number of sources, in
-// any order, and holds no more than a few times max of them.
+// any order, and holds no more than a few times most of them.
 type Path struct {
-	max     int
+	most    int
 	touches []event.Touch
 	dropped int
 }
 
-// NewPath starts an empty path that keeps max touches: the first and the latest.
-func NewPath(max int) *Path { return &Path{max: max} }
+// NewPath starts an empty path that keeps at most so many touches: the first and
+// the latest.
+func NewPath(most int) *Path { return &Path{most: most} }
 
 // Add puts a touch on the path.
 func (p *Path) Add(t event.Touch) {
 	p.touches = append(p.touches, t)
-	if len(p.touches) >= 4*p.max+64 {
+	if len(p.touches) >= 4*p.most+64 {
 		p.cut()
 	}
 }
 
-// cut keeps the first touch and the latest max-1. What it drops could not come
+// cut keeps the first touch and the latest most-1. What it drops could not come
 // back: more touches only move it further from both ends.
 func (p *Path) cut() {
 	slices.SortFunc(p.touches, func(a, b event.Touch) int { return a.Ref().Compare(b.Ref()) })
-	if over := len(p.touches) - p.max; over > 0 {
+	if over := len(p.touches) - p.most; over > 0 {
 		p.touches = slices.Delete(p.touches, 1, 1+over)
 		p.dropped += over
 	}
@@ -49,13 +50,13 @@ func (p *Path) Leave(n int) { p.dropped += n }
 
 // Insert puts a touch into a path that Touches returned before, and returns the
 // path that it would return now.
-func Insert(touches []event.Touch, dropped, max int, t event.Touch) ([]event.Touch, int) {
+func Insert(touches []event.Touch, dropped, most int, t event.Touch) ([]event.Touch, int) {
 	i, _ := slices.BinarySearchFunc(touches, t, func(a, b event.Touch) int { return a.Ref().Compare(b.Ref()) })
-	if len(touches) == max && i == 1 {
+	if len(touches) == most && i == 1 {
 		return touches, dropped + 1 // it falls between the first and the latest
 	}
 	touches = slices.Insert(slices.Clone(touches), i, t)
-	if len(touches) > max {
+	if len(touches) > most {
 		touches, dropped = slices.Delete(touches, 1, 2), dropped+1
 	}
 	return touches, dropped

@@ -8,7 +8,7 @@ import (
 // split shares total by weight into parts that sum to it: each gets the whole
 // part of its quota, and what is left goes one by one to the largest
 // remainders, among equal ones to the later touch (the method of Hamilton).
-func split(total uint64, w []uint64, parts []int64) {
+func (d *Divider) split(total uint64, w []uint64, parts []int64) {
 	var sum u128
 	for _, x := range w {
 		sum = sum.add(x)
@@ -16,7 +16,7 @@ func split(total uint64, w []uint64, parts []int64) {
 	if sum == (u128{}) {
 		panic("BUG: split by weights that sum to 0; want at least one touch with weight")
 	}
-	rest := make([]remainder, 0, 8)
+	rest := d.rest[:0]
 	left := total
 	for i, x := range w {
 		if x == 0 || total == 0 {
@@ -30,6 +30,7 @@ func split(total uint64, w []uint64, parts []int64) {
 			rest = append(rest, remainder{r, i})
 		}
 	}
+	d.rest = rest
 	if left == 0 {
 		return
 	}

@@ -1,3 +1,15 @@
+// Package fraud says which events are invalid traffic: the lists of tier 1, the
+// limits of the click rules of tier 2, and the section `fraud` of the
+// configuration. It reads the list files once, at start; after that it sees
+// events and times that its caller hands it, and keeps nothing of them but a
+// cache of User-Agents.
+//
+// Invariants:
+//  1. A verdict depends on the event, the lists and the configuration, and for
+//     tier 2 on what is not after the event: no clock, no randomness.
+//  2. No pattern, list or event panics, and matching takes time linear in the
+//     length of the User-Agent (RE2).
+//  3. Loaded lists never change, so any goroutine may ask them.
 package fraud
 
 import "github.com/tributary-data/tributary/event"

@@ -95,7 +95,7 @@ func readList(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	text, err := io.ReadAll(io.LimitReader(f, maxList+1))
 	if err != nil {
 		return "", err

@@ -34,8 +34,10 @@ func testLists(t testing.TB) *Lists {
 		"hosting.txt": "84.130.0.0/16\n84.129.66.0/25",
 		"allow.txt":   "84.130.7.0/24\n84.129.66.128/25\n",
 	})
-	l, err := LoadLists(ListsConfig{BotUserAgents: []string{"bots.txt"}, BlockIPs: []string{"block.txt"}, HostingIPs: []string{"hosting.txt"},
-		AllowIPs: []string{filepath.Join(dir, "allow.txt")}}, dir)
+	l, err := LoadLists(ListsConfig{
+		BotUserAgents: []string{"bots.txt"}, BlockIPs: []string{"block.txt"}, HostingIPs: []string{"hosting.txt"},
+		AllowIPs: []string{filepath.Join(dir, "allow.txt")},
+	}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,8 +300,10 @@ func BenchmarkJudge(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	e := event.Event{Kind: event.Impression, IP: netip.MustParseAddr("84.163.137.121"),
-		UserAgent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"}
+	e := event.Event{
+		Kind: event.Impression, IP: netip.MustParseAddr("84.163.137.121"),
+		UserAgent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+	}
 	b.Run("cached", func(b *testing.B) {
 		cache := NewUACache()
 		for b.Loop() {

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -56,6 +57,7 @@ type Dict struct {
 	next  uint32
 
 	byTuple, oldByTuple map[string]*Dims // of the interning goroutine
+	complete            bool             // every entry of the store is in memory
 
 	mu struct {
 		sync.RWMutex
@@ -67,7 +69,7 @@ var metaNextDims = []byte("Mdims")
 
 // NewDict continues the numbering of the store.
 func NewDict(s *state.Store) (*Dict, error) {
-	d := &Dict{store: s, next: 1, byTuple: map[string]*Dims{}}
+	d := &Dict{store: s, next: 1, complete: true, byTuple: map[string]*Dims{}}
 	d.mu.byID = map[uint32]*Dims{}
 	v, err := s.Get(metaNextDims)
 	if errors.Is(err, state.ErrNotFound) {
@@ -77,7 +79,26 @@ func NewDict(s *state.Store) (*Dict, error) {
 		return nil, fmt.Errorf("read the dictionary: %d bytes, %w", len(v), err)
 	}
 	d.next = binary.BigEndian.Uint32(v)
-	return d, nil
+	return d, d.load()
+}
+
+// load reads the dictionary into memory, if it fits.
+func (d *Dict) load() error {
+	d.complete = d.next <= maxDims
+	if !d.complete {
+		return nil
+	}
+	var bad error
+	err := d.store.Scan([]byte{byte(state.DimsByTuple)}, []byte{byte(state.DimsByTuple) + 1}, func(k, v []byte) bool {
+		var e *Dims
+		if len(v) != 4 {
+			bad = fmt.Errorf("%w: dictionary entry", errRecord)
+		} else if e, bad = parseTuple(bytes.Clone(k[1:]), binary.BigEndian.Uint32(v)); bad == nil {
+			d.keep(k[1:], e)
+		}
+		return bad == nil
+	})
+	return errors.Join(err, bad)
 }
 
 // Intern returns the entry of a tuple, making it in b when it is new.
@@ -90,7 +111,11 @@ func (d *Dict) Intern(tuple []byte, b *state.Batch) (*Dims, error) {
 		return e, nil
 	}
 	key := append([]byte{byte(state.DimsByTuple)}, tuple...)
-	v, err := d.store.Get(key)
+	var v []byte
+	err := state.ErrNotFound
+	if !d.complete {
+		v, err = d.store.Get(key)
+	}
 	switch {
 	case err == nil && len(v) == 4:
 		e, err := parseTuple(tuple, binary.BigEndian.Uint32(v))
@@ -117,6 +142,7 @@ func (d *Dict) Intern(tuple []byte, b *state.Batch) (*Dims, error) {
 
 func (d *Dict) keep(tuple []byte, e *Dims) {
 	if len(d.byTuple) >= maxDims {
+		d.complete = d.complete && d.oldByTuple == nil // the second generation drops the first
 		d.oldByTuple, d.byTuple = d.byTuple, make(map[string]*Dims, maxDims)
 	}
 	d.byTuple[string(tuple)] = e

@@ -75,7 +75,7 @@ func (r *Reader) CountedBefore(out []Counted, key [state.VelocityKey]byte, ref e
 // CountedAfter visits the clicks of the key after r, in order, until fn returns
 // false. It goes on to a next bucket while that begins not later than to, and
 // returns the end of the last bucket that it read whole; NoTime if fn ended it.
-func (r *Reader) CountedAfter(key [state.VelocityKey]byte, ref event.Ref, to func() event.Millis, fn func(Counted) bool) (clear event.Millis, err error) {
+func (r *Reader) CountedAfter(key [state.VelocityKey]byte, ref event.Ref, to func() event.Millis, fn func(Counted) bool) (seen event.Millis, err error) {
 	at := append(CountedKey(nil, key, ref), 0)
 	bucket := ref.Time.Floor(state.VelocityBucket)
 	for ; bucket <= to(); bucket += state.VelocityBucket {

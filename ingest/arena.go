@@ -1,3 +1,16 @@
+// Package ingest reads records: it decodes JSON, CSV and Parquet, applies the
+// rules of the contract on single records, maps other programs' columns, and
+// makes of every record an event or a dead letter. It knows files and bytes; it
+// keeps no state, and what an event means is not its business.
+//
+// Invariants:
+//  1. No input panics, and none is lost: each record comes out once, in the
+//     order of its file, as an event or as a dead letter with its position.
+//  2. Memory is bounded by the greatest record and a fixed number of chunks,
+//     whatever the input says of its own size.
+//  3. Money never passes through a float.
+//  4. What a record becomes depends on its bytes, the configuration and the
+//     clock that was given, never on the records before it.
 package ingest
 
 import "unsafe"

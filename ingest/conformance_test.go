@@ -67,7 +67,7 @@ func TestConformanceDeadLetters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer in.Close()
+		t.Cleanup(func() { _ = in.Close() })
 		for {
 			batch, err := in.Next(context.Background())
 			if errors.Is(err, io.EOF) {

@@ -68,7 +68,7 @@ func parseDecimal(s string) (m event.Micros, rounded bool, f decimalFault) {
 	shift := exp - int64(fracEnd-frac) + 6
 	rounded = shift < 0
 	var q uint64            // the digits before the cut, as far as they count
-	keep := int64(0)        // how many digits stand before the cut
+	var keep int64          // how many digits stand before the cut
 	nonzero := false        // whether any digit is not 0
 	half, more := -1, false // the first digit after the cut; whether any follows it that is not 0
 	total := int64(wholeEnd-whole) + int64(fracEnd-frac)

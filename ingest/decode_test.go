@@ -218,8 +218,10 @@ func TestFields(t *testing.T) {
 	e := decode(t, `{"event_id":17,"type":"conversion","event_time":"2026-02-01t01:00:00.9999+01:00","user_id":"\u0075","anonymous_id":5,"campaign_id":1,"ad_group_id":2,"creative_id":3,"publisher_id":4,
 		"source":"x","medium":"email","ip":"::ffff:1.2.3.4","user_agent":"UA","country":"DE","value":12.3456785,"currency":"EUR","conversion_name":"signup","order_id":9,
 		"experiments":{"b":"2","a":"\u0031","b":"3"},"properties":{},"page_url":"?utm_id=z"}`, "").Event
-	want := event.Event{ID: "17", Kind: event.Conversion, Type: "conversion", Time: 1769904000999, Person: "u:u", UserID: "u", AnonymousID: "5", Campaign: "1", AdGroup: "2", Creative: "3", Publisher: "4",
-		Channel: "Email", UserAgent: "UA", Country: "DE", Amount: 12_345_678, Currency: "EUR", Name: "signup", OrderID: "9"}
+	want := event.Event{
+		ID: "17", Kind: event.Conversion, Type: "conversion", Time: 1769904000999, Person: "u:u", UserID: "u", AnonymousID: "5", Campaign: "1", AdGroup: "2", Creative: "3", Publisher: "4",
+		Channel: "Email", UserAgent: "UA", Country: "DE", Amount: 12_345_678, Currency: "EUR", Name: "signup", OrderID: "9",
+	}
 	ip, experiments := e.IP, e.Experiments
 	if ip.String() != "1.2.3.4" || len(experiments) != 2 || experiments[0] != (event.Assignment{Experiment: "a", Variant: "1"}) || experiments[1] != (event.Assignment{Experiment: "b", Variant: "3"}) {
 		t.Errorf("ip %s, experiments %v", ip, experiments)

@@ -75,6 +75,10 @@ const (
 	usualRecord = 256
 )
 
+// recycled is how many batches Recycle keeps beyond those that are read ahead:
+// about what one tick of a replay holds.
+const recycled = 16
+
 // chunk is a part of a file: whole records, or one that is dead already.
 type chunk struct {
 	data  []byte
@@ -97,8 +101,7 @@ func OpenFile(path string, opt FileOptions) (*File, error) {
 		f.opt.Workers = runtime.GOMAXPROCS(0)
 	}
 	if err := f.open(path); err != nil {
-		f.closeAll()
-		return nil, err
+		return nil, errors.Join(err, f.closeAll())
 	}
 	return f, nil
 }
@@ -259,7 +262,7 @@ func (f *File) start() {
 	ahead := f.opt.Workers * aheadPerWorker
 	f.order = make(chan *chunk, ahead)
 	f.jobs = make(chan *chunk, ahead)
-	f.free = make(chan []event.Record, ahead+1)
+	f.free = make(chan []event.Record, ahead+recycled)
 	f.running.Go(f.read)
 	for range f.opt.Workers {
 		f.running.Go(f.work)

@@ -198,7 +198,7 @@ func (w *worker) decodeRow(rec []byte, pos event.Position, out []event.Record) [
 	if len(rec) > MaxRecord {
 		return append(out, tooLarge(rec, int64(len(rec)), pos))
 	}
-	what := ""
+	var what string
 	w.cell, what = w.dec.arena.splitCSV(rec, w.csv.delimiter, w.cell[:0])
 	switch {
 	case !utf8.Valid(rec):
@@ -207,8 +207,10 @@ func (w *worker) decodeRow(rec []byte, pos event.Position, out []event.Record) [
 		what = "the row has " + strconv.Itoa(len(w.cell)) + " cells, the header " + strconv.Itoa(len(w.csv.header))
 	}
 	if what != "" {
-		return append(out, event.Record{Dead: &event.DeadLetter{Pos: pos, Code: event.Malformed, Raw: rec,
-			Message: "not CSV: " + what + "; quote cells that hold delimiters, quotes or line ends, and write a quote inside as two"}})
+		return append(out, event.Record{Dead: &event.DeadLetter{
+			Pos: pos, Code: event.Malformed, Raw: rec,
+			Message: "not CSV: " + what + "; quote cells that hold delimiters, quotes or line ends, and write a quote inside as two",
+		}})
 	}
 	d := w.dec
 	if w.rows != nil {

@@ -27,13 +27,17 @@ func TestCSV(t *testing.T) {
 		"too many":         {header + "1,click,1769904000001,u,1,5,\n2,click,1769904000001,u,,\n", "2:malformed 3:2"},
 		"not UTF-8":        {header + "\xff,click,1769904000001,u,,\n2,click,1769904000001,u,,\n", "2:malformed 3:2"},
 		"never closed":     {header + "1,click,1769904000001,\"u,,\n2,click,1769904000001,u,,\n3,click,1769904000001,u,,\n", "2:malformed 3:2 4:3"},
-		"never closed, large": {header + "1,click,1769904000001,\"u,,\n" + strings.Repeat("2,click,1769904000001,u,,\n", 50_000),
-			"2:malformed" + strings.Repeat(" #:2", 50_000)},
+		"never closed, large": {
+			header + "1,click,1769904000001,\"u,,\n" + strings.Repeat("2,click,1769904000001,u,,\n", 50_000),
+			"2:malformed" + strings.Repeat(" #:2", 50_000),
+		},
 		"too large":         {header + "1,click,1769904000001,u,," + big + big + "\n2,click,1769904000001,u,,\n", "2:too_large 3:2"},
 		"too large, quoted": {header + "1,click,1769904000001,u,,\"" + big + big + "\"\n2,click,1769904000001,u,,\n", "2:too_large 3:2"},
 		"large, many lines": {header + "1,click,1769904000001,u,,\"" + strings.Repeat("line\n", 200_000) + "\"\n2,click,1769904000001,u,,\n", "2:1 200003:2"},
-		"codes": {header + ",click,1769904000001,u,,\n1,Click,1769904000001,u,,\n1,click,1769904000,u,,\n1,click,1769904000001.0,u,,\n1,click,1769904000001,u,\"1,5\",\n1,click,,u,,\n1,page_view,1769904000001,null,,\n",
-			"2:missing_field 3:bad_field 4:bad_time 5:bad_time 6:bad_money 7:missing_field 8:missing_field"},
+		"codes": {
+			header + ",click,1769904000001,u,,\n1,Click,1769904000001,u,,\n1,click,1769904000,u,,\n1,click,1769904000001.0,u,,\n1,click,1769904000001,u,\"1,5\",\n1,click,,u,,\n1,page_view,1769904000001,null,,\n",
+			"2:missing_field 3:bad_field 4:bad_time 5:bad_time 6:bad_money 7:missing_field 8:missing_field",
+		},
 		"repeated column": {"event_id,event_id,type,event_time\n1,2,click,1769904000001\n1,,click,1769904000001\n", "2:2 3:missing_field"},
 		"quoted header":   {"\"event_id\",\"x\ny\",type,event_time\r\n1,2,click,1769904000001\r\n", "3:1"},
 	} {

@@ -46,13 +46,13 @@ func (r *reader) next() (*chunk, error) {
 		}
 		// After a fault of reading, what has no line end was cut off in the
 		// middle, and is no record.
-		n := r.cut(r.rest, r.err == io.EOF)
+		n := r.cut(r.rest, r.ended())
 		switch {
 		case n > 0:
 			return r.take(n), nil
-		case r.err == io.EOF && len(r.rest) == 0:
+		case r.ended() && len(r.rest) == 0:
 			return nil, io.EOF
-		case r.err == io.EOF, r.err == nil && len(r.rest) >= longest:
+		case r.ended(), r.err == nil && len(r.rest) >= longest:
 			return r.broken()
 		case r.err != nil:
 			return nil, r.fault()
@@ -60,6 +60,10 @@ func (r *reader) next() (*chunk, error) {
 		size = min(2*len(r.rest), longest) // a record larger than a chunk
 	}
 }
+
+// ended says that the stream was read to its end. That is io.EOF itself: within
+// another error it tells of a stream that was cut short.
+func (r *reader) ended() bool { return r.err == io.EOF } //nolint:errorlint // see above
 
 // fill reads until rest has size bytes or the stream ends. Chunks alias what
 // was read, so every fill begins with new memory.
@@ -94,14 +98,16 @@ func (r *reader) take(n int) *chunk {
 // broken hands out the line at which a record begins that has no end: either a
 // line that is too large, or one that opens a quote that nothing closes.
 func (r *reader) broken() (*chunk, error) {
-	if n := bytes.IndexByte(r.rest, '\n'); n >= 0 || r.err == io.EOF {
+	if n := bytes.IndexByte(r.rest, '\n'); n >= 0 || r.ended() {
 		if n < 0 {
 			n = len(r.rest)
 		}
 		pos := event.Position{Prefix: r.prefix, N: r.line}
 		line := trimCR(r.take(min(n+1, len(r.rest))).data[:n])
-		dead := event.Record{Dead: &event.DeadLetter{Pos: pos, Code: event.Malformed, Raw: line,
-			Message: "a cell opens a quote that is not closed within 1 MiB; reading goes on at the next line: write a quote inside a cell as two"}}
+		dead := event.Record{Dead: &event.DeadLetter{
+			Pos: pos, Code: event.Malformed, Raw: line,
+			Message: "a cell opens a quote that is not closed within 1 MiB; reading goes on at the next line: write a quote inside a cell as two",
+		}}
 		if len(line) > MaxRecord {
 			dead = tooLarge(line, int64(len(line)), pos)
 		}
@@ -136,7 +142,7 @@ func (r *reader) broken() (*chunk, error) {
 			r.err = err
 			dead := tooLarge(head, size, event.Position{Prefix: r.prefix, N: r.line})
 			r.line++
-			return &chunk{dead: &dead}, nil
+			return &chunk{dead: &dead}, nil //nolint:nilerr // r.err holds it for the next call
 		}
 	}
 }

@@ -163,7 +163,7 @@ func (f FieldFrom) clock() (c clock, err error) {
 		}
 	}
 	if f.Epoch != "" {
-		ok := false
+		var ok bool
 		if c.epoch, ok = parseTime(f.Epoch); !ok {
 			return c, fmt.Errorf("epoch: %q is not RFC 3339 with an offset", f.Epoch)
 		}

@@ -147,7 +147,8 @@ func TestMappingTimes(t *testing.T) {
 func TestMappingValidate(t *testing.T) {
 	err := Config{Mappings: []Mapping{
 		{Files: "[", Delimiter: ",,", Header: []string{"a", "a"}, Fields: map[string]FieldFrom{
-			"nope": {Column: "a"}, "user_id": {Column: "a", Constant: "b"}, "type": {Time: "s"}, "event_time": {Column: "a", Time: "yyyy"}}},
+			"nope": {Column: "a"}, "user_id": {Column: "a", Constant: "b"}, "type": {Time: "s"}, "event_time": {Column: "a", Time: "yyyy"},
+		}},
 		{},
 		{Files: "a/b", Fields: map[string]FieldFrom{"event_time": {Column: "a", Time: "s", Zone: "Europe/Berlin"}}},
 		{Files: "a", Fields: map[string]FieldFrom{"event_time": {Column: "a", Epoch: "2026-01-01T00:00:00Z"}}},

@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/history"
@@ -56,6 +58,34 @@ func (s *shard) admit() {
 			return
 		}
 	}
+	s.sorted.flush(s.writes)
+}
+
+// sortedWrites collects the records of impressions and writes them in the order
+// of their keys: the store's memtable finds the place of a key near that of the
+// one before, instead of searching from its top.
+type sortedWrites struct {
+	arena []byte
+	at    []keyValue
+}
+
+type keyValue struct{ key, value, end int }
+
+func (w *sortedWrites) add(key, value []byte) {
+	kv := keyValue{key: len(w.arena), value: len(w.arena) + len(key)}
+	w.arena = append(append(w.arena, key...), value...)
+	kv.end = len(w.arena)
+	w.at = append(w.at, kv)
+}
+
+func (w *sortedWrites) flush(to *state.Batch) {
+	slices.SortFunc(w.at, func(a, b keyValue) int {
+		return bytes.Compare(w.arena[a.key:a.value], w.arena[b.key:b.value])
+	})
+	for _, kv := range w.at {
+		to.Set(w.arena[kv.key:kv.value], w.arena[kv.value:kv.end])
+	}
+	w.arena, w.at = w.arena[:0], w.at[:0]
 }
 
 // admitImpression is the fast path: an impression that is later than all else
@@ -71,7 +101,7 @@ func (s *shard) admitImpression(it *item) error {
 	h := history.Event{Kind: ev.Kind, Dims: it.dims.ID, Amount: ev.Amount, Reasons: reasons, Shadow: shadow, IP: ev.IP, UA: it.ua}
 	s.key = history.AppendKey(s.key[:0], ev.Kind, ev.Ref())
 	s.value = h.AppendValue(s.value[:0])
-	s.writes.Set(s.key, s.value)
+	s.sorted.add(s.key, s.value)
 	s.countDelivery(it.dims, ev.Kind, ev.Time, it.cause.watermark, ev.Amount, +1)
 	if reasons|shadow != 0 {
 		h.Ref = ev.Ref()

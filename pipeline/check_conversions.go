@@ -16,8 +16,7 @@ func (a *auditor) checkConversions() error {
 	err := a.scan(state.Conversions, func(k, value []byte) error {
 		a.conversions++
 		c, err := history.ParseConversion(k, value, a.v.e.dict)
-		a.readable.expect(err == nil, "conversion %.80q: %v", k[1:], err)
-		if err != nil {
+		if !a.readable.expect(err == nil, "conversion %.80q: %v", k[1:], err) {
 			return nil
 		}
 		ok, err := a.has(history.ConversionTimeKey(nil, c.Time, c.ID), []byte(c.Person))
@@ -56,7 +55,7 @@ func (a *auditor) checkConversions() error {
 	err = a.scan(state.ConvTimes, func(k, person []byte) error {
 		c, err := a.v.conversionAt(string(k[9:]), state.Time(k[1:]))
 		if err != nil {
-			return nil // already reported as not readable
+			return nil //nolint:nilerr // already reported as not readable
 		}
 		if c == nil {
 			a.index.bad("the index by time names conversion %s, which is not there", k[9:])
@@ -228,8 +227,7 @@ func (a *auditor) checkJournal() error {
 	last := ""
 	err := a.scan(state.Journal, func(k, value []byte) error {
 		r, err := journalRow(k, value)
-		a.readable.expect(err == nil, "journal %.80q: %v", k[1:], err)
-		if err != nil || r[1].Text == last {
+		if !a.readable.expect(err == nil, "journal %.80q: %v", k[1:], err) || r[1].Text == last {
 			return nil
 		}
 		last = r[1].Text
@@ -241,7 +239,7 @@ func (a *auditor) checkJournal() error {
 	return a.scan(state.Conversions, func(k, value []byte) error {
 		c, err := history.ParseConversion(k, value, a.v.e.dict)
 		if err != nil || !c.Final || !c.Counted() {
-			return nil
+			return nil //nolint:nilerr // checkConversions reports what is not readable
 		}
 		from := journalKey(nil, c.ID+"@")
 		found := false
@@ -266,7 +264,7 @@ func (a *auditor) checkJournalOf(id string) error {
 	err := a.v.scanRange(from, state.After(from), func(k, value []byte) (bool, error) {
 		r, err := journalRow(k, value)
 		if err != nil || r[1].Text != id {
-			return true, nil
+			return true, nil //nolint:nilerr // checkJournal reports what is not readable
 		}
 		at := key{r[2].Text, r[4].Text, r[5].Text, event.Millis(r[3].Int)}
 		t := sum[at]
@@ -278,7 +276,7 @@ func (a *auditor) checkJournalOf(id string) error {
 	}
 	c, err := a.v.conversion(id)
 	if err != nil {
-		return nil // reported as not readable
+		return nil //nolint:nilerr // checkConversions reports what is not readable
 	}
 	if c != nil && c.Final {
 		for _, x := range creditsOf(&a.v.e.cfg.Attribution, c) {

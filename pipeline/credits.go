@@ -235,9 +235,9 @@ func (s *shard) recomputeConversion(p *person, w *conversionWork) error {
 	changed := isNew || !sameConversion(w.was, now)
 	var before, after []credit
 	if !isNew {
-		before = s.credits(w.was)
+		before = s.before.of(s.credited(), w.was)
 	}
-	after = s.credits(now)
+	after = s.after.of(s.credited(), now)
 	if w.cause.watermark >= now.Time && (isNew || !saysSame(w.was, now)) {
 		now.Restated = true
 	}
@@ -253,12 +253,6 @@ func (s *shard) recomputeConversion(p *person, w *conversionWork) error {
 		s.journal(w, before, after, first)
 	}
 	return s.storeConversion(w, final)
-}
-
-// sameCredits says that two versions of a conversion have the same credits and
-// count alike.
-func sameCredits(a, b *history.Conversion) bool {
-	return a.Verdict() == b.Verdict() && a.Counted() == b.Counted() && a.Value() == b.Value() && slices.Equal(a.Touches, b.Touches)
 }
 
 // storeConversion writes a conversion's record.
@@ -285,7 +279,7 @@ func (s *shard) removeConversion(w *conversionWork) error {
 	if c == nil {
 		return nil // it came and went within the tick
 	}
-	before := s.credits(c)
+	before := s.before.of(s.credited(), c)
 	w.now = &history.Conversion{ID: c.ID, Time: c.Time, Person: c.Person, Name: c.Name, Currency: c.Currency, Journals: c.Journals}
 	s.rollUp(w, before, nil)
 	if c.Final {
@@ -345,22 +339,34 @@ func (c *credit) touchTime() event.Millis {
 	return c.touch.Time
 }
 
-func (s *shard) credits(c *history.Conversion) []credit { return creditsOf(s.credited(), c) }
-
 // creditsOf gives the credit rows of a conversion; none when it is not counted.
 func creditsOf(cfg *attribution.Config, c *history.Conversion) []credit {
+	var b creditBuffer
+	return b.of(cfg, c)
+}
+
+// creditBuffer makes credit rows in memory that is used again: what it returns
+// is valid until the next call.
+type creditBuffer struct {
+	divider attribution.Divider
+	rows    []event.Credit
+	out     []credit
+}
+
+func (b *creditBuffer) of(cfg *attribution.Config, c *history.Conversion) []credit {
 	if !c.Counted() {
 		return nil
 	}
-	rows := attribution.Credits(cfg, c.Touches, c.Value())
-	out := make([]credit, len(rows))
-	for i, r := range rows {
-		out[i].Credit = r
+	b.rows = b.divider.Credits(b.rows[:0], cfg, c.Touches, c.Value())
+	b.out = b.out[:0]
+	for _, r := range b.rows {
+		x := credit{Credit: r}
 		if r.Position > 0 {
-			out[i].touch = &c.Touches[r.Position-1]
+			x.touch = &c.Touches[r.Position-1]
 		}
+		b.out = append(b.out, x)
 	}
-	return out
+	return b.out
 }
 
 // rollUp carries the difference of a conversion into the rollups.
@@ -376,39 +382,7 @@ func (s *shard) rollUp(w *conversionWork, before, after []credit) {
 	}
 	d.add(minuteConversions, now.Time, wm, n, now.Name, now.Currency)
 
-	type key struct {
-		byTouch                  bool
-		at                       event.Millis
-		model, campaign, channel string
-	}
-	diff := map[key]sums{}
-	put := func(list []credit, sign int64) {
-		for i := range list {
-			c := &list[i]
-			touched := now.Time
-			if c.touch != nil {
-				touched = c.touch.Time
-			}
-			for _, k := range [2]key{
-				{false, now.Time, c.Model, c.campaign(), c.channel()},
-				{true, touched.Floor(event.Hour), c.Model, c.campaign(), c.channel()},
-			} {
-				x := diff[k]
-				x[0] += sign * c.PPM
-				x[1] += sign * int64(c.Micros)
-				diff[k] = x
-			}
-		}
-	}
-	put(before, -1)
-	put(after, +1)
-	for k, n := range diff {
-		t := minuteAttribution
-		if k.byTouch {
-			t = hourByTouch
-		}
-		d.add(t, k.at, wm, n, k.model, k.campaign, k.channel, now.Currency)
-	}
+	s.summed.add(d, now, wm, before, after)
 }
 
 func countConversion(n *sums, c *history.Conversion, sign int64) {

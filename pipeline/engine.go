@@ -79,6 +79,7 @@ type Engine struct {
 	inputs    []byte
 	tuple     []byte
 	items     []item
+	packed    []byte
 	counts    Counts
 
 	published struct {
@@ -114,6 +115,9 @@ func Open(cfg Config, store *state.Store, opt Options) (*Engine, error) {
 	}
 	counts, err := e.restore()
 	if err != nil {
+		return nil, err
+	}
+	if err := e.prepareOutbox(); err != nil {
 		return nil, err
 	}
 	if e.dict, err = history.NewDict(store); err != nil {
@@ -229,11 +233,17 @@ func (e *Engine) Commit() uint64 { return e.commit }
 // Config is what the engine was opened with.
 func (e *Engine) Config() *Config { return &e.cfg }
 
-// Close writes what is still only packed. The store stays open.
+// Close writes what is still only packed, in a commit of its own: a sink that
+// is at the last one learns of these rows too. The store stays open.
 func (e *Engine) Close() error {
-	b := e.store.NewBatch()
-	e.fold(b)
-	return b.Commit()
+	if e.rollups.since == 0 {
+		return nil
+	}
+	c, err := e.Tick(&Tick{Watermark: e.watermark, Inputs: e.inputs, Fold: true})
+	if err != nil {
+		return err
+	}
+	return c.Wait()
 }
 
 func (e *Engine) fold(b *state.Batch) {

@@ -36,10 +36,12 @@ type Live struct {
 	clock *Clock
 	names []string
 	queue chan *submission
+	views chan chan *View
 
 	folded   time.Time     // when rollups were last written
 	stop     chan struct{} // closed when nothing more is taken
 	stopOnce sync.Once
+	done     chan struct{} // closed when Run has returned
 
 	mu struct {
 		sync.Mutex
@@ -76,8 +78,11 @@ type submission struct {
 // clients at once, little enough to hold in memory.
 const maxQueued = 256
 
-// foldAfter is how long rollup rows may differ from what sinks can see.
-const foldAfter = time.Second
+// foldAfter is how long rollup rows may stay in memory and packed changes. More
+// changes then meet in each row, but a crash leaves more to bring up to date:
+// some seconds' worth at full speed. Readers of the live figures see them at
+// once; a sink's view folds first.
+const foldAfter = 15 * time.Second
 
 // NewLive prepares a pipeline over the named inputs. Inputs that the state
 // knows go on from where they were.
@@ -95,7 +100,7 @@ func NewLive(e *Engine, names []string, opt LiveOptions) (*Live, error) {
 		opt.Now = time.Now
 	}
 	l := &Live{
-		e: e, opt: opt, names: names, queue: make(chan *submission, maxQueued), stop: make(chan struct{}),
+		e: e, opt: opt, names: names, queue: make(chan *submission, maxQueued), views: make(chan chan *View), done: make(chan struct{}), stop: make(chan struct{}),
 		clock: NewClock(e.cfg.Time.OutOfOrderness, len(names), e.watermark),
 	}
 	l.mu.changed = make(chan struct{})
@@ -167,6 +172,7 @@ func (l *Live) Hand(input int, records []event.Record) (wait func(context.Contex
 // Run works until ctx ends, then takes nothing more, finishes what was taken,
 // and returns. An error means that the engine must not be used again.
 func (l *Live) Run(ctx context.Context) error {
+	defer close(l.done)
 	durable := newSyncer(l)
 	err := l.loop(ctx, durable)
 	l.stopOnce.Do(func() { close(l.stop) })
@@ -190,7 +196,7 @@ func (l *Live) Run(ctx context.Context) error {
 }
 
 func (l *Live) loop(ctx context.Context, durable *syncer) error {
-	quiet := time.NewTicker(min(foldAfter, max(l.opt.IdleAfter/8, 10*time.Millisecond)))
+	quiet := time.NewTicker(min(time.Second, max(l.opt.IdleAfter/8, 10*time.Millisecond)))
 	defer quiet.Stop()
 	var next time.Time // before it no tick begins
 	for {
@@ -207,6 +213,13 @@ func (l *Live) loop(ctx context.Context, durable *syncer) error {
 				}
 			}
 			continue
+		case to := <-l.views:
+			err := l.foldNow(durable)
+			to <- l.e.View()
+			if err != nil {
+				return err
+			}
+			continue
 		case s := <-l.queue:
 			batch = append(batch, s)
 		}
@@ -221,6 +234,28 @@ func (l *Live) loop(ctx context.Context, durable *syncer) error {
 		if err := l.tick(batch, durable); err != nil {
 			return err
 		}
+	}
+}
+
+// foldNow writes the rollup rows that wait in memory.
+func (l *Live) foldNow(durable *syncer) error {
+	if l.e.rollups.since == 0 {
+		return nil
+	}
+	l.folded = time.Time{}
+	return l.tick(nil, durable)
+}
+
+// Exact is a view in which nothing waits in memory: one commit of all tables.
+func (l *Live) Exact(ctx context.Context) (*View, error) {
+	to := make(chan *View, 1)
+	select {
+	case l.views <- to:
+		return <-to, nil
+	case <-l.done:
+		return l.e.View(), nil // the last thing that Run did was to fold
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 

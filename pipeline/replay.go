@@ -89,7 +89,7 @@ type used struct {
 // the inputs that have a next event.
 type merger struct {
 	e       *Engine
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // a merger lives no longer than Replay
 	opt     ReplayOptions
 	clock   *Clock
 	queue   []*queued

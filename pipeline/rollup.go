@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/tributary-data/tributary/event"
@@ -96,23 +98,22 @@ func rollupEnd(t byte, window, lookback event.Millis) event.Millis {
 // deltas are the rollup changes of one shard in one tick.
 type deltas struct {
 	lookback event.Millis
-	delivery map[deliveryKey]*deliveryDelta
-	memo     []*deliveryDelta // by dimension number: the one used last
+	delivery []*deliveryDelta
+	byDims   []*deliveryDelta // the last one of each dimension number
+	beyond   map[uint32]*deliveryDelta
 	rows     map[string]*rowDelta
 	free     []*deliveryDelta
 	key      []byte
 }
 
-type deliveryKey struct {
-	dims   uint32
-	minute event.Millis
-}
-
+// deliveryDelta is the change of one minute and its hour for one tuple of
+// dimensions. Those of other minutes of the tuple follow it.
 type deliveryDelta struct {
-	deliveryKey
+	minute                       event.Millis
 	d                            *history.Dims
 	n                            sums
 	minuteRestated, hourRestated bool
+	next                         *deliveryDelta
 }
 
 type rowDelta struct {
@@ -121,33 +122,24 @@ type rowDelta struct {
 }
 
 func newDeltas(lookback event.Millis) *deltas {
-	return &deltas{lookback: lookback, delivery: map[deliveryKey]*deliveryDelta{}, rows: map[string]*rowDelta{}}
+	return &deltas{lookback: lookback, beyond: map[uint32]*deliveryDelta{}, rows: map[string]*rowDelta{}}
 }
 
 // deliver returns where changes of delivery at t are summed.
 func (d *deltas) deliver(dims *history.Dims, t, watermark event.Millis) *sums {
 	minute := t.Floor(event.Minute)
-	var x *deliveryDelta
-	if int(dims.ID) < len(d.memo) {
-		x = d.memo[dims.ID]
+	var head *deliveryDelta
+	if int(dims.ID) < len(d.byDims) {
+		head = d.byDims[dims.ID]
+	} else if dims.ID >= maxMemo {
+		head = d.beyond[dims.ID]
 	}
-	if x == nil || x.minute != minute {
-		k := deliveryKey{dims.ID, minute}
-		if x = d.delivery[k]; x == nil {
-			if n := len(d.free); n > 0 {
-				x, d.free = d.free[n-1], d.free[:n-1]
-				*x = deliveryDelta{deliveryKey: k, d: dims}
-			} else {
-				x = &deliveryDelta{deliveryKey: k, d: dims}
-			}
-			d.delivery[k] = x
-		}
-		if int(dims.ID) >= len(d.memo) && dims.ID < maxMemo {
-			d.memo = append(d.memo, make([]*deliveryDelta, int(dims.ID)+1024-len(d.memo))...)
-		}
-		if int(dims.ID) < len(d.memo) {
-			d.memo[dims.ID] = x
-		}
+	x := head
+	for x != nil && x.minute != minute {
+		x = x.next
+	}
+	if x == nil {
+		x = d.begin(dims, minute, head)
 	}
 	if watermark >= minute+event.Minute-1 {
 		x.minuteRestated = true
@@ -158,7 +150,28 @@ func (d *deltas) deliver(dims *history.Dims, t, watermark event.Millis) *sums {
 	return &x.n
 }
 
-// maxMemo bounds the memo: dimensions beyond it go through the map.
+func (d *deltas) begin(dims *history.Dims, minute event.Millis, head *deliveryDelta) *deliveryDelta {
+	var x *deliveryDelta
+	if n := len(d.free); n > 0 {
+		x, d.free = d.free[n-1], d.free[:n-1]
+	} else {
+		x = &deliveryDelta{}
+	}
+	*x = deliveryDelta{minute: minute, d: dims, next: head}
+	d.delivery = append(d.delivery, x)
+	switch n := int(dims.ID); {
+	case n >= maxMemo:
+		d.beyond[dims.ID] = x
+	default:
+		if n >= len(d.byDims) {
+			d.byDims = append(d.byDims, make([]*deliveryDelta, n+1024-len(d.byDims))...)
+		}
+		d.byDims[n] = x
+	}
+	return x
+}
+
+// maxMemo bounds what is found by index: dimensions beyond it go through maps.
 const maxMemo = 1 << 20
 
 // add sums a change of any other table; what is all zero changes nothing.
@@ -180,15 +193,16 @@ func (d *deltas) add(t byte, at, watermark event.Millis, n sums, names ...string
 }
 
 func (d *deltas) reset() {
-	for k, x := range d.delivery {
-		if int(k.dims) < len(d.memo) {
-			d.memo[k.dims] = nil
+	for _, x := range d.delivery {
+		if int(x.d.ID) < len(d.byDims) {
+			d.byDims[x.d.ID] = nil
 		}
 		if len(d.free) < 16<<10 {
 			d.free = append(d.free, x)
 		}
 	}
-	clear(d.delivery)
+	d.delivery = d.delivery[:0]
+	clear(d.beyond)
 	clear(d.rows)
 }
 
@@ -239,13 +253,44 @@ type rollupStore struct {
 	mu    struct {
 		sync.RWMutex
 		rows  map[string]*row
-		dirty []*row
+		dirty map[windowKey][]*row // rows that state does not hold as they are
 	}
-	byDims map[uint32]*dimsRows // delivery rows used last, by dimensions
-	newest [8]event.Millis      // window of the latest row of each table
+	byDims []dimsRows // delivery rows used last, by dimensions
+	other  dimsRows
+	newest [8]event.Millis    // window of the latest row of each table
+	young  map[windowKey]bool // windows whose rows are all in memory
 	folds  uint64
 	since  int // commits since the last fold
 	key    []byte
+}
+
+type windowKey struct {
+	table  byte
+	window event.Millis
+}
+
+// windowOf is the table and window of a row key.
+func windowOf(key string) windowKey {
+	return windowKey{key[1], state.Time([]byte(key[2:10]))}
+}
+
+// fresh copies the rows of a table in [from, to) that state does not hold as
+// they are, in the order of their keys.
+func (r *rollupStore) fresh(t byte, from, to event.Millis) []*row {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var out []*row
+	for k, rows := range r.mu.dirty {
+		if k.table != t || k.window < from || k.window >= to {
+			continue
+		}
+		for _, x := range rows {
+			copied := *x
+			out = append(out, &copied)
+		}
+	}
+	slices.SortFunc(out, func(a, b *row) int { return strings.Compare(a.key, b.key) })
+	return out
 }
 
 type dimsRows struct {
@@ -257,8 +302,8 @@ type dimsRows struct {
 const maxRows = 400 << 10
 
 func openRollups(s *state.Store) (*rollupStore, error) {
-	r := &rollupStore{store: s, byDims: map[uint32]*dimsRows{}}
-	r.mu.rows = map[string]*row{}
+	r := &rollupStore{store: s, young: map[windowKey]bool{}}
+	r.mu.rows, r.mu.dirty = map[string]*row{}, map[windowKey][]*row{}
 	it, err := s.NewIter()
 	if err != nil {
 		return nil, err
@@ -281,7 +326,11 @@ func (r *rollupStore) find(key []byte) (*row, error) {
 		return x, nil
 	}
 	x := &row{key: string(key)}
-	if t := key[1]; state.Time(key[2:]) <= r.newest[t] {
+	t, window := key[1], state.Time(key[2:])
+	if window > r.newest[t] {
+		r.newest[t] = window
+		r.young[windowKey{t, window}] = true
+	} else if !r.young[windowKey{t, window}] {
 		v, err := r.store.Get(key)
 		if err == nil {
 			err = x.parse(v)
@@ -291,8 +340,6 @@ func (r *rollupStore) find(key []byte) (*row, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read a rollup row: %w", err)
 		}
-	} else {
-		r.newest[t] = state.Time(key[2:])
 	}
 	r.mu.rows[x.key] = x
 	return x, nil
@@ -307,7 +354,8 @@ func (r *rollupStore) apply(x *row, n *sums, restated bool, rev uint64) {
 	x.rev, x.used = rev, r.folds
 	if !x.dirty {
 		x.dirty = true
-		r.mu.dirty = append(r.mu.dirty, x)
+		k := windowOf(x.key)
+		r.mu.dirty[k] = append(r.mu.dirty[k], x)
 	}
 }
 
@@ -330,7 +378,8 @@ func (r *rollupStore) merge(shards []*shard, rev uint64, packed []byte) ([]byte,
 				continue
 			}
 			packed = appendRow(packed, key, x)
-			y, err := r.find([]byte(key))
+			r.key = append(r.key[:0], key...)
+			y, err := r.find(r.key)
 			if err != nil {
 				return nil, err
 			}
@@ -344,20 +393,16 @@ func (r *rollupStore) merge(shards []*shard, rev uint64, packed []byte) ([]byte,
 // deliver applies a change of delivery to its minute and its hour.
 func (r *rollupStore) deliver(x *deliveryDelta, rev uint64) error {
 	hour := x.minute.Floor(event.Hour)
-	c := r.byDims[x.dims]
-	if c == nil {
-		c = &dimsRows{minute: event.NoTime, hour: event.NoTime}
-		r.byDims[x.dims] = c
-	}
+	c := r.lastRows(x.d.ID)
 	var err error
-	if c.minute != x.minute {
+	if c.minuteRow == nil || c.minute != x.minute {
 		r.key = minuteDeliveryKey(r.key[:0], x.minute, x.d)
 		if c.minuteRow, err = r.find(r.key); err != nil {
 			return err
 		}
 		c.minute = x.minute
 	}
-	if c.hour != hour {
+	if c.hourRow == nil || c.hour != hour {
 		r.key = hourDeliveryKey(r.key[:0], hour, x.d)
 		if c.hourRow, err = r.find(r.key); err != nil {
 			return err
@@ -369,20 +414,36 @@ func (r *rollupStore) deliver(x *deliveryDelta, rev uint64) error {
 	return nil
 }
 
+// lastRows is where the rows that a tuple of dimensions was counted in last are
+// remembered.
+func (r *rollupStore) lastRows(dims uint32) *dimsRows {
+	if dims >= maxMemo {
+		r.other = dimsRows{}
+		return &r.other
+	}
+	if int(dims) >= len(r.byDims) {
+		r.byDims = append(r.byDims, make([]dimsRows, int(dims)+1024-len(r.byDims))...)
+	}
+	return &r.byDims[dims]
+}
+
 // fold writes the rows that changed and forgets the packed changes that they
 // now include. changed is called for each row key.
 func (r *rollupStore) fold(b *state.Batch, commit uint64, changed func(key []byte)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var value []byte
-	for _, x := range r.mu.dirty {
-		x.dirty = false
-		key := []byte(x.key)
-		value = x.appendValue(value[:0], rollups[key[1]].sums)
-		b.Set(key, value)
-		changed(key)
+	var key []byte
+	for _, rows := range r.mu.dirty {
+		for _, x := range rows {
+			x.dirty = false
+			key = append(key[:0], x.key...)
+			value = x.appendValue(value[:0], rollups[key[1]].sums)
+			b.Set(key, value)
+			changed(key)
+		}
 	}
-	r.mu.dirty = r.mu.dirty[:0]
+	clear(r.mu.dirty)
 	b.DeleteRange([]byte{byte(state.Deltas)}, deltaKey(commit+1))
 	r.folds++
 	r.since = 0
@@ -390,9 +451,10 @@ func (r *rollupStore) fold(b *state.Batch, commit uint64, changed func(key []byt
 		for k, x := range r.mu.rows {
 			if x.used+16 < r.folds {
 				delete(r.mu.rows, k)
+				delete(r.young, windowOf(k))
 			}
 		}
-		r.byDims = map[uint32]*dimsRows{}
+		clear(r.byDims)
 	}
 }
 
@@ -408,7 +470,7 @@ const (
 
 func appendDelivery(b []byte, x *deliveryDelta) []byte {
 	b = append(b, packedDelivery, flag(x.minuteRestated, 1)|flag(x.hourRestated, 2))
-	b = binary.AppendUvarint(b, uint64(x.dims))
+	b = binary.AppendUvarint(b, uint64(x.d.ID))
 	b = binary.AppendVarint(b, int64(x.minute/event.Minute))
 	return appendSums(b, &x.n)
 }
@@ -475,12 +537,12 @@ func (r *rollupStore) unpack(v []byte, dict *history.Dict) error {
 			if k <= 0 {
 				return damaged
 			}
-			x := &deliveryDelta{deliveryKey: deliveryKey{uint32(id), event.Millis(minute) * event.Minute}, minuteRestated: flags&1 != 0, hourRestated: flags&2 != 0}
+			x := &deliveryDelta{minute: event.Millis(minute) * event.Minute, minuteRestated: flags&1 != 0, hourRestated: flags&2 != 0}
 			if v = cutSums(v[k:], &x.n); v == nil {
 				return damaged
 			}
 			var err error
-			if x.d, err = dict.Get(x.dims); err != nil {
+			if x.d, err = dict.Get(uint32(id)); err != nil {
 				return err
 			}
 			if err := r.deliver(x, rev); err != nil {

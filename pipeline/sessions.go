@@ -303,7 +303,7 @@ func (s *shard) writeSessions(p *person, old []*history.Session, after []event.S
 		}
 		s.changed(history.SessionIDKey(s.key[:0], x.ID))
 		p.sessions[x.Start] = x
-		if o == nil || o.Start != x.Start || o.End != x.End {
+		if o == nil { // else what lay in it still does
 			p.moved = append(p.moved, moved{x.Start, x.End, causes})
 		}
 	}

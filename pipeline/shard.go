@@ -81,6 +81,13 @@ type shard struct {
 	relinked []linkChange
 	stats    Counts
 	outbox   [][]byte
+	before   creditBuffer
+	after    creditBuffer
+	summed   creditSums
+	sorted   sortedWrites
+	earlier  []history.Counted // buffers of counting clicks
+	stretch  []counted
+	times    []event.Millis
 	key      []byte
 	value    []byte
 	buf      []byte

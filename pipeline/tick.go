@@ -219,8 +219,11 @@ func (e *Engine) keepDeadLetter(d *event.DeadLetter, b *state.Batch) error {
 // and adjustments that stop waiting.
 func (e *Engine) findDue(b *state.Batch) (due []conversionRef, err error) {
 	e.expired = e.expired[:0]
+	// What was due before this tick is gone: beginning there passes over the
+	// tombstones.
+	from := e.published.watermark
 	end := state.After(state.AppendTime([]byte{byte(state.Pending)}, e.watermark))
-	err = e.store.Scan([]byte{byte(state.Pending)}, end, func(k, v []byte) bool {
+	err = e.store.Scan(state.AppendTime([]byte{byte(state.Pending)}, from), end, func(k, v []byte) bool {
 		due = append(due, conversionRef{id: string(k[9:]), time: state.Time(k[1:]), person: string(v)})
 		return true
 	})
@@ -229,7 +232,7 @@ func (e *Engine) findDue(b *state.Batch) (due []conversionRef, err error) {
 	}
 	end = state.After(state.AppendTime([]byte{byte(state.Expiry)}, e.watermark))
 	var bad error
-	err = e.store.Scan([]byte{byte(state.Expiry)}, end, func(k, _ []byte) bool {
+	err = e.store.Scan(state.AppendTime([]byte{byte(state.Expiry)}, from), end, func(k, _ []byte) bool {
 		var text string
 		if _, text, bad = history.ParseExpiry(k); bad != nil {
 			return false
@@ -268,11 +271,12 @@ func (e *Engine) openReaders() error {
 // finish merges what the shards wrote into the commit and applies it.
 func (e *Engine) finish(t *Tick, c *Commit) error {
 	e.keepTooLate(t, c)
-	packed := binary.BigEndian.AppendUint64(nil, e.rev)
+	packed := binary.BigEndian.AppendUint64(e.packed[:0], e.rev)
 	packed, err := e.rollups.merge(e.shards, e.rev, packed)
 	if err != nil {
 		return err
 	}
+	e.packed = packed
 	n := uint32(0)
 	e.published.Lock()
 	defer e.published.Unlock()

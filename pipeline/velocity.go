@@ -86,12 +86,13 @@ func (s *shard) countKey(rule *fraud.ClickRule, facts []clickFact) error {
 	}
 	for len(facts) > 0 {
 		first := &facts[0]
-		before, err := s.reader.CountedBefore(nil, first.key, first.ref, first.ref.Time-widest, reach)
+		before, err := s.reader.CountedBefore(s.earlier[:0], first.key, first.ref, first.ref.Time-widest, reach)
 		if err != nil {
 			return err
 		}
+		s.earlier = before
 		slices.Reverse(before)
-		list := make([]counted, 0, len(before)+len(facts)+reach)
+		list := s.stretch[:0]
 		for _, c := range before {
 			list = append(list, counted{Counted: c})
 		}
@@ -107,7 +108,7 @@ func (s *shard) countKey(rule *fraud.ClickRule, facts []clickFact) error {
 		take()
 		for more := true; more; {
 			var stop *event.Ref // the stored click that is too far away
-			clear, err := s.reader.CountedAfter(first.key, list[len(list)-1].Ref, func() event.Millis { return last + widest }, func(c history.Counted) bool {
+			seen, err := s.reader.CountedAfter(first.key, list[len(list)-1].Ref, func() event.Millis { return last + widest }, func(c history.Counted) bool {
 				// New clicks go into the list before the stored ones after them,
 				// which are judged by them.
 				for near() && facts[0].ref.Compare(c.Ref) < 0 {
@@ -127,18 +128,20 @@ func (s *shard) countKey(rule *fraud.ClickRule, facts []clickFact) error {
 			// New clicks that follow with no stored one between prolong the
 			// stretch; then stored clicks may follow within their windows.
 			more = false
-			for since < reach && near() && (stop == nil && facts[0].ref.Time <= clear || stop != nil && facts[0].ref.Compare(*stop) < 0) {
+			for since < reach && near() && (stop == nil && facts[0].ref.Time <= seen || stop != nil && facts[0].ref.Compare(*stop) < 0) {
 				take()
-				more = stop != nil || last+widest > clear
+				more = stop != nil || last+widest > seen
 			}
 		}
 		s.judgeStretch(rule, list, from)
+		s.stretch = list
 	}
 	return nil
 }
 
 func (s *shard) judgeStretch(rule *fraud.ClickRule, list []counted, from int) {
-	times := make([]event.Millis, len(list))
+	times := slices.Grow(s.times[:0], len(list))[:len(list)]
+	s.times = times
 	for i := range list {
 		times[i] = list[i].Time
 	}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/history"
@@ -11,12 +12,12 @@ import (
 )
 
 // View is the tables as of one commit. Any number may be open beside the
-// engine; close each soon.
+// engine; close each soon. Rollup rows that wait in memory to be written are
+// taken when they are asked for, so that they may be some ticks newer than the
+// rest; right after a fold there are none, and the view is one commit exactly.
 type View struct {
 	e         *Engine
 	snap      *state.Snapshot
-	fresh     map[string]*row // rollup rows that are newer than the snapshot's
-	freshKeys []string
 	buckets   *history.Buckets
 	Commit    uint64
 	Watermark event.Millis
@@ -28,15 +29,6 @@ func (e *Engine) View() *View {
 	e.published.RLock()
 	defer e.published.RUnlock()
 	v := &View{e: e, snap: e.store.Snapshot(), Commit: e.published.commit, Watermark: e.published.watermark, Counts: e.published.counts.clone(), buckets: e.published.buckets}
-	e.rollups.mu.RLock()
-	defer e.rollups.mu.RUnlock()
-	v.fresh = make(map[string]*row, len(e.rollups.mu.dirty))
-	for _, r := range e.rollups.mu.dirty {
-		x := *r
-		v.fresh[x.key] = &x
-		v.freshKeys = append(v.freshKeys, x.key)
-	}
-	slices.Sort(v.freshKeys)
 	return v
 }
 
@@ -144,38 +136,38 @@ func (v *View) ScanRollup(t *table.Table, from, to event.Millis, fn func(table.R
 	lo := rollupKey(nil, byte(n), from)
 	hi := rollupKey(nil, byte(n), to)
 	lookback := v.e.cfg.Attribution.Lookback.Greatest().Millis()
-	i, _ := slices.BinarySearch(v.freshKeys, string(lo))
-	emit := func(key []byte, r *row) (bool, error) {
-		out, err := rollupRow(key, r, lookback, v.Watermark)
-		if out == nil || err != nil {
-			return err == nil, err
-		}
-		return fn(out), nil
-	}
+	fresh := v.e.rollups.fresh(byte(n), from, to)
 	goes := true
-	freshUpTo := func(key string) (err error) {
-		for ; goes && err == nil && i < len(v.freshKeys) && v.freshKeys[i] < key; i++ {
-			goes, err = emit([]byte(v.freshKeys[i]), v.fresh[v.freshKeys[i]])
+	emit := func(key []byte, r *row) (err error) {
+		out, err := rollupRow(key, r, lookback, v.Watermark)
+		if out != nil {
+			goes = fn(out)
 		}
 		return err
 	}
 	err := v.scanRange(lo, hi, func(k, value []byte) (bool, error) {
-		if err := freshUpTo(string(k)); err != nil || !goes {
-			return false, err
+		for goes && len(fresh) > 0 {
+			order := strings.Compare(fresh[0].key, string(k))
+			if order > 0 {
+				break
+			}
+			x := fresh[0]
+			fresh = fresh[1:]
+			if err := emit([]byte(x.key), x); err != nil || order == 0 {
+				return goes, err // it stands in place of the stored one
+			}
 		}
-		if v.fresh[string(k)] != nil {
-			return true, nil // it comes from memory
+		if !goes {
+			return false, nil
 		}
 		var r row
 		if err := r.parse(value); err != nil {
 			return false, err
 		}
-		var err error
-		goes, err = emit(k, &r)
-		return goes, err
+		return goes, emit(k, &r)
 	})
-	if err == nil && goes {
-		err = freshUpTo(string(hi))
+	for ; err == nil && goes && len(fresh) > 0; fresh = fresh[1:] {
+		err = emit([]byte(fresh[0].key), fresh[0])
 	}
 	return err
 }

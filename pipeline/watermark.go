@@ -61,13 +61,13 @@ func (c *Clock) Leave(i int) {
 
 // advance finds the minimum anew. When no input holds the watermark it stays.
 func (c *Clock) advance() {
-	low, any := event.EndOfTime, false
+	low, held := event.EndOfTime, false
 	for i := range c.inputs {
 		if in := &c.inputs[i]; in.begun && !in.out {
-			low, any = min(low, in.max), true
+			low, held = min(low, in.max), true
 		}
 	}
-	if any {
+	if held {
 		c.watermark = max(c.watermark, low-c.disorder-1)
 	}
 }

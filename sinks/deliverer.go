@@ -119,7 +119,7 @@ func (d *Deliverer) Run(ctx context.Context) error {
 		case err != nil:
 			backoff = min(max(2*backoff, d.opt.MinBackoff), d.opt.MaxBackoff)
 			wait = backoff/2 + rand.N(backoff/2+1)
-			d.opt.Logger.Warn("delivery failed, trying again", "sink", d.sink.Name(), "in", wait, "err", err)
+			d.opt.Logger.Warn("delivery failed, trying again", slog.String("sink", d.sink.Name()), slog.Duration("in", wait), slog.Any("err", err))
 		case draining:
 			return nil
 		default:
@@ -210,7 +210,7 @@ func (d *Deliverer) send(ctx context.Context, view View, at Progress) (Progress,
 }
 
 func (d *Deliverer) resync(ctx context.Context, view View, at Progress) (Progress, error) {
-	d.opt.Logger.Info("writing all rows again", "sink", d.sink.Name(), "sink_at", at.String(), "state_at", view.Progress().String())
+	d.opt.Logger.Info("writing all rows again", slog.String("sink", d.sink.Name()), slog.String("sink_at", at.String()), slog.String("state_at", view.Progress().String()))
 	d.setResyncing(true)
 	defer d.setResyncing(false)
 	if err := d.sink.Resync(ctx, view); err != nil {

@@ -230,7 +230,7 @@ func (l logger) Infof(string, ...any) {}
 
 func (l logger) Errorf(format string, args ...any) {
 	if l.log != nil {
-		l.log.Error("store", "detail", fmt.Sprintf(format, args...))
+		l.log.Error("store", slog.String("detail", fmt.Sprintf(format, args...)))
 	}
 }
 

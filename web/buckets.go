@@ -23,7 +23,7 @@ type buckets struct {
 func bucketsOf(from, to event.Millis, interval string, loc *time.Location) (buckets, error) {
 	var b buckets
 	var next func(event.Millis) event.Millis
-	at := from
+	var at event.Millis
 	switch interval {
 	case "minute":
 		at = from.Floor(event.Minute)

@@ -107,7 +107,10 @@ func (s *Server) oneConversion(ctx context.Context, id string) (table.Row, error
 // opaque to clients, and checked, because it comes back from them.
 
 func writeCursor(list string, parts ...string) string {
-	b, _ := json.Marshal(append([]string{list}, parts...))
+	b, err := json.Marshal(append([]string{list}, parts...))
+	if err != nil {
+		panic("BUG: encode a cursor: " + err.Error())
+	}
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -50,10 +51,10 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		defer func() {
 			s.metrics.inFlight.Dec()
 			v := recover()
-			if v != nil && v != http.ErrAbortHandler {
+			if v != nil && v != http.ErrAbortHandler { //nolint:errorlint // v is what was panicked with; net/http compares it so
 				s.metrics.panics.Inc()
-				s.log.Error("an HTTP handler panicked", "method", r.Method, "path", r.URL.Path,
-					"request", w.Header().Get(requestIDHeader), "panic", v, "stack", string(debug.Stack()))
+				s.log.Error("an HTTP handler panicked", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+					slog.String("request", w.Header().Get(requestIDHeader)), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 				if rec.status == 0 {
 					newProblem(http.StatusInternalServerError, "internal", "this is a fault of the server; its log says more under the request id").write(rec, r)
 					v = nil

@@ -43,19 +43,19 @@ func sumOf(v int64) sum {
 	return s
 }
 
-// millionths writes n/10^6 exactly, with at least min fraction digits.
-func millionths(n *big.Int, min int) string {
-	return point(n, 6, min)
+// millionths writes n/10^6 exactly, with at least so many fraction digits.
+func millionths(n *big.Int, least int) string {
+	return point(n, 6, least)
 }
 
-// point writes n/10^places, without zeros at the end beyond min digits.
-func point(n *big.Int, places, min int) string {
+// point writes n/10^places, without zeros at the end beyond the least digits.
+func point(n *big.Int, places, least int) string {
 	digits := new(big.Int).Abs(n).String()
 	if len(digits) <= places {
 		digits = strings.Repeat("0", places+1-len(digits)) + digits
 	}
 	whole, frac := digits[:len(digits)-places], digits[len(digits)-places:]
-	for len(frac) > min && frac[len(frac)-1] == '0' {
+	for len(frac) > least && frac[len(frac)-1] == '0' {
 		frac = frac[:len(frac)-1]
 	}
 	out := whole

@@ -70,7 +70,7 @@ func (s *Server) Registry() *prometheus.Registry { return s.registry }
 // for up to 10 s. It returns nil after a stop that was asked for.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-		s.log.Warn("listening beyond this machine without authentication: whoever reaches the port can read and send everything", "addr", a.String())
+		s.log.Warn("listening beyond this machine without authentication: whoever reaches the port can read and send everything", slog.String("addr", a.String()))
 	}
 	srv := &http.Server{
 		Handler: s.handler, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: readHeaderTimeout,
@@ -92,9 +92,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		_ = srv.Close()
 	}
-	<-failed
+	<-failed //nolint:errcheck // http.ErrServerClosed: it was shut down
 	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("some HTTP requests did not finish in time and were cut off", "timeout", shutdownTimeout)
+		s.log.Warn("some HTTP requests did not finish in time and were cut off", slog.Duration("timeout", shutdownTimeout))
 		return nil
 	}
 	return err
@@ -206,7 +206,8 @@ func (s *Server) fail(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	case ctx.Err() != nil:
 		p = newProblem(http.StatusServiceUnavailable, "timeout", "the answer took longer than "+answerTimeout.String()+"; ask for a shorter range").after(5 * time.Second)
 	default:
-		s.log.Error("an HTTP request failed", "method", r.Method, "path", r.URL.Path, "request", w.Header().Get(requestIDHeader), "err", err)
+		s.log.Error("an HTTP request failed", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+			slog.String("request", w.Header().Get(requestIDHeader)), slog.Any("err", err))
 		p = newProblem(http.StatusInternalServerError, "internal", "this is a fault of the server; its log says more under the request id")
 	}
 	p.write(w, r)

@@ -90,7 +90,7 @@ func Bench(w io.Writer, opt BenchOptions) (BenchSummary, error) {
 	}
 	const chunk = 1 << 20
 	buf := make([]byte, 0, chunk+4096)
-	for n := int64(0); n < opt.Events; n++ {
+	for n := range opt.Events {
 		buf = append(s.Append(buf), '\n')
 		if len(buf) >= chunk || n == opt.Events-1 {
 			if _, err := w.Write(buf); err != nil {

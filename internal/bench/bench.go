@@ -86,7 +86,7 @@ func Run(ctx context.Context, opt Options) (r *Result, err error) {
 	}
 	if opt.Preload > 0 {
 		opt.Log("preloading")
-		if _, err := b.replay(b.path("preload"), nil); err != nil {
+		if err := b.replay(b.path("preload"), nil); err != nil {
 			return nil, err
 		}
 	}
@@ -106,7 +106,7 @@ func Run(ctx context.Context, opt Options) (r *Result, err error) {
 
 type bench struct {
 	opt    Options
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // a bench lives no longer than Run
 	lists  *fraud.Lists
 	store  *state.Store
 	engine *pipeline.Engine
@@ -191,13 +191,14 @@ func (b *bench) input(path string) (*ingest.File, error) {
 }
 
 // replay applies a file as fast as it can.
-func (b *bench) replay(path string, committed func(applied, durable time.Duration)) (res *pipeline.ReplayResult, err error) {
+func (b *bench) replay(path string, committed func(applied, durable time.Duration)) (err error) {
 	f, err := b.input(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return pipeline.Replay(b.ctx, b.engine, []pipeline.Input{f}, pipeline.ReplayOptions{Open: true, Committed: committed})
+	_, err = pipeline.Replay(b.ctx, b.engine, []pipeline.Input{f}, pipeline.ReplayOptions{Open: true, Committed: committed})
+	return err
 }
 
 func (b *bench) fullSpeed(r *Result) error {
@@ -210,7 +211,7 @@ func (b *bench) fullSpeed(r *Result) error {
 		return err
 	}
 	began := time.Now()
-	_, err = b.replay(b.path("measured"), func(_, durable time.Duration) { commits = append(commits, durable) })
+	err = b.replay(b.path("measured"), func(_, durable time.Duration) { commits = append(commits, durable) })
 	took := time.Since(began)
 	if r.Steps, err = profile.stop(err, b.opt.Events); err != nil {
 		return err

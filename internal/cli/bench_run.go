@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -26,7 +27,7 @@ func runBench(ctx context.Context, env *Env, o benchOptions) (err error) {
 	}
 	r, err := bench.Run(ctx, bench.Options{
 		Events: int64(o.Events), Preload: int64(o.Preload), Load: o.Load, Shards: o.Shards, Dir: dir,
-		Log: func(s string) { env.Log.Info(s) },
+		Log: func(step string) { env.Log.Info("benchmark", slog.String("step", step)) },
 	})
 	if err != nil {
 		return err

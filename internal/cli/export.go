@@ -14,7 +14,7 @@ import (
 // exportOptions is what `export` was asked to do.
 type exportOptions struct {
 	dataOptions
-	Table    *table.Table
+	Table    *table.Table // nil: all of them
 	From, To event.Millis // half open; event.NoTime: no bound
 	Format   string       // with Out
 	Out      string       // directory; empty when Sink is given
@@ -32,13 +32,14 @@ func exportCommand() *command {
 		short: "write one table, or a range of it, to files or to a sink",
 		examples: []string{
 			"tributary export --table conversions --format csv --out exported",
+			"tributary export --table all --format parquet --out exported",
 			"tributary export --table minute_delivery --from 2026-03-01 --to 2026-03-02 --sink clickhouse",
 			"tributary export --table credits --server http://127.0.0.1:8080 --out exported",
 		},
 		flags: func(fs *flag.FlagSet) {
 			o.register(fs)
 			o.registerServer(fs)
-			fs.StringVar(&name, "table", "", "table `T`: "+strings.Join(tableNames(), ", "))
+			fs.StringVar(&name, "table", "", "table `T`, or all: "+strings.Join(tableNames(), ", "))
 			timeFlag(fs, &o.From, "from", "first time `T` that belongs to it (default: all)")
 			timeFlag(fs, &o.To, "to", "first time `T` that does not belong to it (default: all)")
 			choice(fs, &o.Format, "format", "ndjson", tableFormats, "`FORMAT` of the file in --out")
@@ -59,7 +60,7 @@ func (o *exportOptions) check(name string) error {
 		return usagef("--table T is missing; the tables are %s", strings.Join(tableNames(), ", "))
 	}
 	t, ok := table.ByName(name)
-	if !ok {
+	if !ok && name != allTables {
 		if near := configs.Nearest(name, tableNames()); near != "" {
 			return usagef("unknown table %q; did you mean %s?", name, near)
 		}
@@ -79,6 +80,9 @@ func (o *exportOptions) check(name string) error {
 	}
 	return o.dataOptions.check()
 }
+
+// allTables is the name that stands for all of them, as of one commit.
+const allTables = "all"
 
 func checkSink(name string) error {
 	if !slices.Contains(sinkNames, name) {

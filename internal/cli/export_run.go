@@ -23,6 +23,11 @@ import (
 )
 
 func runExport(ctx context.Context, env *Env, o exportOptions) (err error) {
+	if o.Out != "" {
+		if _, err := isEmptyDir("--out", o.Out); err != nil {
+			return err // a file, or not to be read
+		}
+	}
 	if o.Server != "" {
 		return o.fromServer(ctx, env)
 	}
@@ -34,6 +39,19 @@ func runExport(ctx context.Context, env *Env, o exportOptions) (err error) {
 	if o.Sink != "" {
 		return o.toSink(ctx, env, d)
 	}
+	if o.Table != nil {
+		return o.exportTable(ctx, env, d)
+	}
+	for _, t := range table.All {
+		o.Table = t
+		if err := o.exportTable(ctx, env, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *exportOptions) exportTable(ctx context.Context, env *Env, d *data) error {
 	if o.Table == table.DeadLetters && (o.From != event.NoTime || o.To != event.NoTime) {
 		fmt.Fprintln(env.Stderr, "dead letters have no time of their own: all of them are exported")
 	}
@@ -63,10 +81,11 @@ func scanInRange(v *pipeline.View, t *table.Table, from, to event.Millis, fn fun
 		}
 		return v.ScanWhere(t, func(key table.Row) bool { return in[key[0].Text] }, fn)
 	case table.Conversions, table.Sessions:
-		column := t.Col("end")
+		name := "end"
 		if t == table.Conversions {
-			column = t.Col("event_time")
+			name = "event_time"
 		}
+		column := t.Col(name)
 		return v.Scan(t, func(r table.Row) bool {
 			at := event.Millis(r[column].Int)
 			return at < from || at >= to || fn(r)
@@ -186,9 +205,12 @@ func (o *exportOptions) fromServer(ctx context.Context, env *Env) error {
 			names = append(names, t.Name)
 		}
 		slices.Sort(names)
-		what := "table " + o.Table.Name
-		if o.Sink != "" {
+		what := "all tables"
+		switch {
+		case o.Sink != "":
 			what = "an export to a sink"
+		case o.Table != nil:
+			what = "table " + o.Table.Name
 		}
 		return fmt.Errorf("%s cannot be had from a running server; over the API there are whole rows of %s. Stop the server and export from its directory with --data, or let a sink keep the tables", what, strings.Join(names, ", "))
 	}

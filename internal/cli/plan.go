@@ -132,8 +132,8 @@ func (p *plan) text() string {
 	default:
 		fmt.Fprintf(&b, "full after %.1f hours; then intake pauses\n", 24*days)
 	}
-	year := bounded + 365*growing
-	fmt.Fprintf(&b, "a year needs %s; compaction needs half as much again for a while: set at least %s\n", bytesText(min(year, p.afterDays(365))), bytesText(1.5*p.afterDays(365)))
+	year := p.afterDays(365)
+	fmt.Fprintf(&b, "a year needs %s; compaction needs half as much again for a while: set at least %s\n", bytesText(year), bytesText(1.5*year))
 	fmt.Fprintf(&b, "\nassumed: %d bytes an impression on disk, %d touches a conversion, %.0f %% of clicks invalid, %d campaigns at once\n",
 		impressionBytes, touchesAssumed, 100*invalidAssumed, campaignsAtOnce)
 	b.WriteString("events are kept for the window of adjustments, the lateness and the lookback together: shorter ones (attribution.lookback, attribution.adjustment_window) keep less\n")

@@ -31,13 +31,18 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 		clock = event.Millis(time.Now().UnixMilli())
 	}
 	var inputs []pipeline.Input
+	var opened []*ingest.File
+	defer func() {
+		for _, f := range opened {
+			err = errors.Join(err, f.Close())
+		}
+	}()
 	for _, path := range o.Files {
 		f, err := ingest.OpenFile(path, ingest.FileOptions{Decode: service.Decoding(cfg), Clock: clock, Mappings: cfg.Ingest.Mappings, NewJudge: service.Judges(lists)})
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		inputs = append(inputs, f)
+		inputs, opened = append(inputs, f), append(opened, f)
 	}
 	out, err := files.OpenDir(o.Out, o.Force)
 	if err != nil {

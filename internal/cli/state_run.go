@@ -91,6 +91,7 @@ func describeSpan(s pipeline.Span, dropped event.Millis) string {
 func writeSpaces(ctx context.Context, env *Env, s *state.Store) error {
 	bar := NewProgress(env, "inspect", 0)
 	t := tabwriter.NewWriter(env.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
+	//nolint:dupword // two columns
 	fmt.Fprint(t, "\nkeys\tbytes\tbytes a key\ton disk\tkey space\t\n")
 	var keys, size, disk int64
 	for _, sp := range state.Spaces {

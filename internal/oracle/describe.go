@@ -40,8 +40,13 @@ func describe(e *event.Event, r record) {
 
 // clickIDs are the parameters that tell who sold a click, the first found counts.
 var clickIDs = []struct{ param, source, medium string }{
-	{"gclid", "google", "cpc"}, {"gbraid", "google", "cpc"}, {"wbraid", "google", "cpc"}, {"msclkid", "bing", "cpc"},
-	{"ttclid", "tiktok", "cpc"}, {"twclid", "twitter", "cpc"}, {"li_fat_id", "linkedin", "cpc"},
+	{"gclid", "google", "cpc"},
+	{"gbraid", "google", "cpc"},
+	{"wbraid", "google", "cpc"},
+	{"msclkid", "bing", "cpc"},
+	{"ttclid", "tiktok", "cpc"},
+	{"twclid", "twitter", "cpc"},
+	{"li_fat_id", "linkedin", "cpc"},
 	{"fbclid", "facebook", "social"},
 }
 

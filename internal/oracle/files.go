@@ -62,7 +62,9 @@ func LoadLists(dir string, bots, block, hosting, allow []string) (*Lists, error)
 			l.Bots = append(l.Bots, re)
 			return err
 		}},
-		{block, prefixes(&l.Block)}, {hosting, prefixes(&l.Hosting)}, {allow, prefixes(&l.Allow)},
+		{block, prefixes(&l.Block)},
+		{hosting, prefixes(&l.Hosting)},
+		{allow, prefixes(&l.Allow)},
 	} {
 		if err := lines(step.names, step.take); err != nil {
 			return nil, err

@@ -143,7 +143,7 @@ func Run(cfg Config, judged []Judged) *Result {
 	m.markOrderDuplicates()
 	sessions := m.sessions()
 	m.adjust()
-	m.attribute(sessions)
+	m.attribute()
 
 	m.tabulateDelivery()
 	m.tabulateVerdicts()

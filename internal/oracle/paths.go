@@ -33,7 +33,7 @@ func (m *model) links() map[string]string {
 }
 
 // attribute gives each conversion that has credits its touches.
-func (m *model) attribute(sessions []*session) {
+func (m *model) attribute() {
 	links := m.links()
 	owner := map[*ev]string{} // whose paths the event belongs to
 	for _, e := range m.events {
@@ -54,7 +54,7 @@ func (m *model) attribute(sessions []*session) {
 				mine = append(mine, e)
 			}
 		}
-		c.path, c.dropped = m.path(c, mine, sessions)
+		c.path, c.dropped = m.path(c, mine)
 	}
 }
 
@@ -63,7 +63,7 @@ func (e *ev) counted() bool { return e.net() && e.adjusted != retracted }
 
 // path finds the touches of conversion c among the net events of its path's
 // person.
-func (m *model) path(c *ev, mine []*ev, sessions []*session) (path []touch, dropped int) {
+func (m *model) path(c *ev, mine []*ev) (path []touch, dropped int) {
 	cfg := m.cfg.Attribution
 	within := func(e *ev, lookback event.Duration) bool {
 		return e.Time <= c.Time && c.Time-e.Time <= lookback.Millis()

@@ -105,7 +105,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 	if err != nil {
 		return &configs.Error{Faults: []configs.Fault{{Key: "fraud.lists", Message: err.Error()}}}
 	}
-	listener, err := net.Listen("tcp", s.cfg.Server.Listen)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Server.Listen)
 	if err != nil {
 		return fmt.Errorf("server.listen: %w", err)
 	}
@@ -125,7 +125,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 	if err != nil {
 		return err
 	}
-	s.log.Info("state opened", "dir", s.store.Dir(), "epoch", s.store.Epoch(), "commit", s.engine.Commit(), "took", time.Since(began).Round(time.Millisecond))
+	s.log.Info("state opened", slog.String("dir", s.store.Dir()), slog.Uint64("epoch", uint64(s.store.Epoch())), slog.Uint64("commit", s.engine.Commit()), slog.Duration("took", time.Since(began).Round(time.Millisecond)))
 	s.disk = newDiskGuard(s.store, int64(s.cfg.State.DiskBudget))
 	s.decoders = newDecoders(Decoding(s.cfg), Judges(lists))
 	names := []string{"http"}
@@ -224,7 +224,7 @@ const drainSinks = 30 * time.Second
 // announce tells on stdout where the dashboard is.
 func (s *service) announce(l net.Listener) {
 	if _, err := fmt.Fprintf(s.opt.Stdout, "http://%s\n", l.Addr()); err != nil {
-		s.log.Error("write the address to stdout", "error", err)
+		s.log.Error("write the address to stdout", slog.Any("err", err))
 	}
 }
 
@@ -253,7 +253,7 @@ func (s *service) openSinks(ctx context.Context) error {
 		}
 		if at.Epoch > s.store.Epoch() || at.Epoch == s.store.Epoch() && at.Commit > commit {
 			s.log.Warn("the sink is ahead of the state, which was put back to an earlier time; everything is sent anew under a new epoch",
-				"sink", sink.Name(), "sink_at", at.String(), "commit", commit)
+				slog.String("sink", sink.Name()), slog.String("sink_at", at.String()), slog.Uint64("commit", commit))
 			if err := s.store.SetEpoch(max(at.Epoch, s.store.Epoch()) + 1); err != nil {
 				return err
 			}

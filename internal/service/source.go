@@ -33,8 +33,11 @@ func newSource(s *service) *source {
 
 // View pins what is durable. A tick that is applied but not yet synced is not:
 // the view is taken after the sync of everything in it.
-func (src *source) View(context.Context) (sinks.View, error) {
-	v := src.s.engine.View()
+func (src *source) View(ctx context.Context) (sinks.View, error) {
+	v, err := src.s.live.Exact(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := src.s.store.SyncLog(); err != nil {
 		return nil, errors.Join(err, v.Close())
 	}

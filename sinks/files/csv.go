@@ -16,14 +16,14 @@ type csvFile struct {
 	textFile
 }
 
-func newCSV(w io.Writer, t *table.Table) (*csvFile, error) {
+func newCSV(w io.Writer, t *table.Table) *csvFile {
 	f := &csvFile{textFile{w: w, t: t, buf: make([]byte, 0, bufferSize+4096)}}
 	for i, c := range t.Columns {
 		f.separate(i)
 		f.text(c.Name)
 	}
 	f.buf = append(f.buf, "\r\n"...)
-	return f, nil
+	return f
 }
 
 // Write implements Writer.

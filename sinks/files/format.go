@@ -64,7 +64,7 @@ func NewWriter(w io.Writer, t *table.Table, f Format) (Writer, error) {
 	case NDJSON:
 		return newNDJSON(w, t), nil
 	case CSV:
-		return newCSV(w, t)
+		return newCSV(w, t), nil
 	case Parquet:
 		return newParquet(w, t), nil
 	}

@@ -63,8 +63,8 @@ func readManifest(dir string) (*Manifest, error) {
 		return nil, fmt.Errorf("cannot read %s: %w", filepath.Join(dir, manifestName), err)
 	}
 	var m Manifest
-	if err := json.Unmarshal(raw, &m); err != nil || m.Version != manifestVersion {
-		return nil, nil
+	if json.Unmarshal(raw, &m) != nil || m.Version != manifestVersion {
+		return nil, nil //nolint:nilerr // see above
 	}
 	return &m, nil
 }

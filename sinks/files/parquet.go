@@ -17,7 +17,7 @@ import (
 // Only times can be null. Compressed with zstd.
 type parquetFile struct {
 	t    *table.Table
-	w    *parquet.Writer
+	w    *parquet.GenericWriter[any]
 	cols []*parquet.ColumnWriter
 	rows int
 	cell []byte          // the text of the cell being written
@@ -46,7 +46,7 @@ var fewValues = map[string]bool{
 
 func newParquet(w io.Writer, t *table.Table) *parquetFile {
 	f := &parquetFile{t: t, vals: make([]parquet.Value, 0, 8)}
-	f.w = parquet.NewWriter(w,
+	f.w = parquet.NewGenericWriter[any](w,
 		parquet.NewSchema(t.Name, newColumns(t)),
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault, Concurrency: 1}),
 		parquet.DictionaryMaxBytes(dictionaryMax),

@@ -1,0 +1,112 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/fraud"
+	"github.com/tributary-data/tributary/internal/conform"
+	"github.com/tributary-data/tributary/internal/oracle"
+	"github.com/tributary-data/tributary/pipeline"
+)
+
+// pathHistory draws what paths are made of, and little else: clicks and
+// impressions of one user under several ids and of somebody else, around a few
+// conversions, on a grid on which they meet. Ids do not repeat, so that order
+// cannot matter. They arrive in any order: most touches after their conversion.
+func pathHistory(t *rapid.T) []oracle.Judged {
+	const start = event.Millis(1772323200000) // 2026-03-01
+	pick := func(what string, n int) int { return rapid.IntRange(0, n-1).Draw(t, what) }
+	var events []event.Event
+	add := func(kind event.Kind, time event.Millis, user, anonymous string) *event.Event {
+		e := event.Event{
+			ID: fmt.Sprintf("%c%d", "abcd"[pick("letter", 4)], len(events)), Kind: kind, Type: kind.TypeName(), Time: start + time,
+			UserID: user, AnonymousID: anonymous, Channel: "Email", Currency: "USD",
+		}
+		switch {
+		case user != "":
+			e.Person = "u:" + user
+		case anonymous != "":
+			e.Person = "a:" + anonymous
+		}
+		events = append(events, e)
+		return &events[len(events)-1]
+	}
+	who := func() (user, anonymous string) {
+		switch n := pick("who", 6); n {
+		case 0, 1:
+			return "1", ""
+		case 5:
+			return "2", ""
+		default:
+			return "", fmt.Sprint(n)
+		}
+	}
+	for range 1 + pick("conversions", 4) {
+		user, anonymous := who()
+		e := add(event.Conversion, 10*event.Hour+event.Millis(pick("at", 30))*event.Hour, user, anonymous)
+		e.Name, e.Amount = "conversion", event.Micros(pick("amount", 1000))
+	}
+	for range 4 + pick("touches", 30) {
+		user, anonymous := who()
+		kind := event.Click
+		if rapid.Bool().Draw(t, "impression") {
+			kind = event.Impression
+		}
+		e := add(kind, event.Millis(pick("at", 40))*event.Hour, user, anonymous)
+		e.Campaign, e.Creative = fmt.Sprintf("c%d", pick("campaign", 3)), fmt.Sprintf("k%d", pick("creative", 2))
+		if pick("blocked", 8) == 1 {
+			e.Lists = event.BlockedIP.Set()
+		}
+	}
+	for range pick("links", 4) {
+		add(event.Identify, event.Millis(pick("at", 40))*event.Hour, []string{"1", "1", "2"}[pick("user", 3)], fmt.Sprint(2+pick("anonymous", 3)))
+	}
+	order := rapid.Permutation(events).Draw(t, "order")
+	out := make([]oracle.Judged, len(order))
+	for i, e := range order {
+		e.Raw, e.Pos = fmt.Appendf(nil, `{"n":%d}`, i), event.Position{Prefix: "f.ndjson:", N: int64(i + 1)}
+		out[i] = oracle.Judged{Rec: event.Record{Event: e}, Watermark: event.NoTime}
+	}
+	// Somewhere the watermark begins to stand after everything: what comes from
+	// there restates.
+	for i := pick("final from", len(out)+1); i < len(out); i++ {
+		out[i].Watermark = start + 41*event.Hour
+	}
+	return out
+}
+
+// pathConfig draws paths that are cut early and clicks that make each other
+// invalid.
+func pathConfig(t *rapid.T) oracle.Config {
+	cfg := oracle.DefaultConfig()
+	cfg.NoLateness = true
+	hour := event.Duration(event.Hour)
+	a := &cfg.Attribution
+	a.MaxTouches = rapid.SampledFrom([]int{2, 3, 4, 5, 200}).Draw(t, "max touches")
+	a.Lookback.Click = rapid.SampledFrom([]event.Duration{40 * hour, 12 * hour, hour}).Draw(t, "click lookback")
+	a.Lookback.Impression = rapid.SampledFrom([]event.Duration{40 * hour, 24 * hour, 0}).Draw(t, "impression lookback")
+	r := &cfg.Fraud.Rules
+	r.ClickRatePerson.PerMinute = rapid.SampledFrom([]int{1, 5}).Draw(t, "clicks per minute")
+	r.FastClick.Mode = rapid.SampledFrom([]fraud.Mode{fraud.Off, fraud.Enforce}).Draw(t, "fast click")
+	return cfg
+}
+
+// TestLatePathsAreTheModel: paths that grow touch by touch, of several linked
+// persons, with verdicts that change between, end as the model finds them.
+func TestLatePathsAreTheModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := pathConfig(t)
+		judged := pathHistory(t)
+		logJudged(t, judged)
+		want := oracle.Run(cfg, judged)
+		n := rapid.SampledFrom([]int{1, 2, 3, 8, 4096}).Draw(t, "tick")
+		opt := pipeline.Options{Shards: rapid.SampledFrom([]int{1, 2, 7}).Draw(t, "shards"), NoLateness: true, FoldEvery: 3, SeenBytes: 1 << 20, RecentPersons: 7}
+		got := apply(t, engineConfig(cfg), opt, n, judged)
+		report(t, "model", conform.Compare(want.Tables, got.tables, conform.Options{Tables: ordered()}))
+		report(t, "invariant", conform.Invariants(got.tables))
+	})
+}
