@@ -30,6 +30,7 @@ type Options struct {
 	Shards        int    // 0: one per core
 	VerdictSample uint64 // one in so many invalid impressions gets a row of verdicts; 0 and 1: all
 	NoLateness    bool   // nothing is too late
+	KeepEvents    bool   // old events are never dropped: for a replay, whose links may reach back without limit
 	Outbox        bool   // note which rows changed, for sinks
 	FoldEvery     int    // commits between foldings of rollups; 0: 64
 	SeenBytes     int    // memory for remembering ids, over all shards; 0: 1 GiB

@@ -163,6 +163,15 @@ func (l *Live) Hand(input int, records []event.Record) (wait func(context.Contex
 		select {
 		case err := <-s.done:
 			return s.outcomes, err
+		case <-l.done:
+			// Run ended while this was put into the queue; it has answered
+			// everything that it took out.
+			select {
+			case err := <-s.done:
+				return s.outcomes, err
+			default:
+				return nil, ErrStopping
+			}
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

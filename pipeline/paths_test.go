@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -59,7 +60,7 @@ func pathHistory(t *rapid.T) []oracle.Judged {
 		e := add(kind, event.Millis(pick("at", 40))*event.Hour, user, anonymous)
 		e.Campaign, e.Creative = fmt.Sprintf("c%d", pick("campaign", 3)), fmt.Sprintf("k%d", pick("creative", 2))
 		if pick("blocked", 8) == 1 {
-			e.Lists = event.BlockedIP.Set()
+			e.IP, e.Lists = blockedAddress, event.BlockedIP.Set()
 		}
 	}
 	for range pick("links", 4) {
@@ -78,6 +79,9 @@ func pathHistory(t *rapid.T) []oracle.Judged {
 	}
 	return out
 }
+
+// blockedAddress is where the invalid touches come from.
+var blockedAddress = netip.MustParseAddr("192.0.2.1")
 
 // pathConfig draws paths that are cut early and clicks that make each other
 // invalid.

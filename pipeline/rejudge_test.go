@@ -64,17 +64,23 @@ func (l someLists) under(judged []oracle.Judged) []oracle.Judged {
 // every figure.
 func TestRejudge(t *testing.T) {
 	fewer(t, 2, func(t *rapid.T) {
-		cfg := draw.Config(t)
-		inputs := draw.History(t, cfg, draw.Options{Events: 40, Inputs: 2})
-		const base = event.Millis(1772323200000)
-		for i := range inputs {
-			// What lies so far back that nothing can restate it is not judged again.
-			inputs[i] = slices.DeleteFunc(inputs[i], func(r event.Record) bool {
-				return r.Event.Time < base-40*event.Day || r.Event.Time > base+40*event.Day
-			})
+		cfg := pathConfig(t)
+		var judged []oracle.Judged
+		if rapid.Bool().Draw(t, "paths") {
+			judged = pathHistory(t)
+		} else {
+			cfg = draw.Config(t)
+			inputs := draw.History(t, cfg, draw.Options{Events: 40, Inputs: 2})
+			for i := range inputs {
+				// What lies so far back that nothing can restate it is not judged again.
+				inputs[i] = slices.DeleteFunc(inputs[i], func(r event.Record) bool {
+					return r.Event.Time < hotStart-40*event.Day || r.Event.Time > hotStart+40*event.Day
+				})
+			}
+			judged = oracle.Replay(cfg, inputs)
 		}
 		before, after := drawLists(t, "before"), drawLists(t, "after")
-		judged := before.under(oracle.Replay(cfg, inputs))
+		judged = before.under(judged)
 		logJudged(t, judged)
 		if len(judged) == 0 {
 			return

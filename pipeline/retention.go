@@ -25,6 +25,9 @@ func (e *Engine) expire(b *state.Batch) {
 	keep := max(a.AdjustmentWindow.Millis(), idWindow) + late
 	impressions := e.watermark - keep - a.Lookback.Impression.Millis()
 	past := e.watermark - keep - max(a.Lookback.Greatest().Millis(), a.OrderWindow.Millis())
+	if e.opt.KeepEvents {
+		impressions, past = event.NoTime, event.NoTime
+	}
 	if first, ok := e.buckets.DropBefore(state.Impressions, state.ImpressionBucket, impressions); ok {
 		b.DeleteRange([]byte{byte(state.Impressions)}, bucketKey(state.Impressions, first))
 		e.retained.Impressions = event.Millis(first) * state.ImpressionBucket

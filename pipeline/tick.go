@@ -270,7 +270,9 @@ func (e *Engine) openReaders() error {
 
 // finish merges what the shards wrote into the commit and applies it.
 func (e *Engine) finish(t *Tick, c *Commit) error {
-	e.keepTooLate(t, c)
+	if err := e.keepTooLate(t, c); err != nil {
+		return err
+	}
 	packed := binary.BigEndian.AppendUint64(e.packed[:0], e.rev)
 	packed, err := e.rollups.merge(e.shards, e.rev, packed)
 	if err != nil {
@@ -313,7 +315,7 @@ func (e *Engine) finish(t *Tick, c *Commit) error {
 }
 
 // keepTooLate stores the records that came too late to change anything.
-func (e *Engine) keepTooLate(t *Tick, c *Commit) {
+func (e *Engine) keepTooLate(t *Tick, c *Commit) error {
 	for i, o := range c.Outcomes {
 		if o != TooLate {
 			continue
@@ -324,9 +326,15 @@ func (e *Engine) keepTooLate(t *Tick, c *Commit) {
 		key := state.AppendText([]byte{byte(state.LateEvents)}, ev.ID)
 		key = append(state.AppendTime(key, ev.Time), pos...)
 		value := state.AppendText(state.AppendTime(nil, t.Records[i].Watermark), ev.Type)
+		if _, err := e.store.Get(key); err == nil {
+			continue // sent again from the same position: what was said stays
+		} else if !errors.Is(err, state.ErrNotFound) {
+			return err
+		}
 		c.batch.Set(key, append(value, ev.Raw...))
 		e.shards[0].changed(key)
 	}
+	return nil
 }
 
 // endTick forgets what a shard knew of the tick.

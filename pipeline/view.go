@@ -127,7 +127,8 @@ func (v *View) ScanRollup(t *table.Table, from, to event.Millis, fn func(table.R
 		table *table.Table
 		width event.Millis
 		sums  int
-	}) bool {
+	},
+	) bool {
 		return x.table == t
 	})
 	if n < 0 {

@@ -67,7 +67,7 @@ func Open(dir string, opt Options) (*Store, error) {
 	}
 	if opt.ReadOnly {
 		if desc, err := pebble.Peek(dir, fs); err != nil || !desc.Exists {
-			return nil, fmt.Errorf("open state in %s: %w; name a directory that serve, demo or replay --data wrote", dir, ErrNoState)
+			return nil, fmt.Errorf("open state in %s: %w; name a directory that serve or demo wrote", dir, ErrNoState)
 		}
 	} else if err := fs.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create the data directory: %w", err)

@@ -65,6 +65,7 @@ type Paced struct {
 	Load                float64
 	EventsPerSecond     float64
 	CPUPerEvent         float64
+	Steps               map[string]float64
 	P50, P99, P999, Max time.Duration
 }
 
@@ -213,7 +214,7 @@ func (b *bench) fullSpeed(r *Result) error {
 	began := time.Now()
 	err = b.replay(b.path("measured"), func(_, durable time.Duration) { commits = append(commits, durable) })
 	took := time.Since(began)
-	if r.Steps, err = profile.stop(err, b.opt.Events); err != nil {
+	if r.Steps, err = profile.stop("full", err, b.opt.Events); err != nil {
 		return err
 	}
 	after, grown := usage(), b.store.Sizes()
@@ -244,6 +245,7 @@ func (b *bench) paced(r *Result) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	ctx, stop := context.WithCancel(b.ctx)
+	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- live.Run(ctx) }()
 	rate := r.EventsPerSecond * b.opt.Load
@@ -252,6 +254,10 @@ func (b *bench) paced(r *Result) (err error) {
 	var latencies []time.Duration
 	var failed error
 	before, began := usage(), time.Now()
+	profile, err := startProfile()
+	if err != nil {
+		return err
+	}
 	sent := int64(0)
 	for failed == nil {
 		records, err := f.Next(ctx)
@@ -278,7 +284,11 @@ func (b *bench) paced(r *Result) (err error) {
 	}
 	sending.Wait()
 	took, after := time.Since(began), usage()
+	steps, err := profile.stop("paced", nil, sent)
 	stop()
+	if err != nil {
+		return err
+	}
 	if err := errors.Join(failed, <-ended); err != nil {
 		return err
 	}
@@ -286,6 +296,7 @@ func (b *bench) paced(r *Result) (err error) {
 	r.Paced = &Paced{
 		Load: b.opt.Load, EventsPerSecond: float64(sent) / took.Seconds(),
 		CPUPerEvent: float64((after.cpu - before.cpu).Microseconds()) / float64(sent),
+		Steps:       steps,
 		P50:         quantile(latencies, 0.5), P99: quantile(latencies, 0.99), P999: quantile(latencies, 0.999), Max: quantile(latencies, 1),
 	}
 	return nil

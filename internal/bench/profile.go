@@ -75,11 +75,12 @@ func startProfile() (*profiler, error) {
 	return p, nil
 }
 
-// stop gives the microseconds of CPU per event by step.
-func (p *profiler) stop(err error, events int64) (map[string]float64, error) {
+// stop gives the microseconds of CPU per event by step. $TRIBUTARY_BENCH_PROFILE
+// names files that keep the profiles for a closer look.
+func (p *profiler) stop(name string, err error, events int64) (map[string]float64, error) {
 	pprof.StopCPUProfile()
 	if path := os.Getenv("TRIBUTARY_BENCH_PROFILE"); path != "" {
-		err = errors.Join(err, os.WriteFile(path, p.buf.Bytes(), 0o600))
+		err = errors.Join(err, os.WriteFile(path+"."+name, p.buf.Bytes(), 0o600))
 	}
 	if err != nil {
 		return nil, err

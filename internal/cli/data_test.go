@@ -61,7 +61,7 @@ func stateDir(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
+		t.Cleanup(func() { _ = f.Close() })
 		inputs = append(inputs, f)
 	}
 	data := filepath.Join(dir, "data")
@@ -299,8 +299,12 @@ func TestStateOfAnotherProcessIsNotTouched(t *testing.T) {
 	}
 	defer store.Close()
 	for _, args := range [][]string{
-		{"state", "inspect"}, {"state", "verify"}, {"state", "backup", "--to", filepath.Join(t.TempDir(), "b")},
-		{"explain", "x"}, {"export", "--table", "credits", "--out", t.TempDir()}, {"fraud", "rejudge"},
+		{"state", "inspect"},
+		{"state", "verify"},
+		{"state", "backup", "--to", filepath.Join(t.TempDir(), "b")},
+		{"explain", "x"},
+		{"export", "--table", "credits", "--out", t.TempDir()},
+		{"fraud", "rejudge"},
 	} {
 		if r := want(t, ExitFailure, append(args, "--data", data)...); !strings.Contains(r.errors, "in use") {
 			t.Errorf("%v: %s", args, r.errors)

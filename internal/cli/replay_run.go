@@ -65,7 +65,7 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 
 	config := service.Rules(cfg)
-	opt := pipeline.Options{Shards: cfg.Pipeline.Shards, Version: lists.Version()}
+	opt := pipeline.Options{Shards: cfg.Pipeline.Shards, KeepEvents: true, Version: lists.Version()}
 	switch {
 	case o.Lateness.None:
 		opt.NoLateness = true

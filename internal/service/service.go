@@ -101,6 +101,9 @@ type service struct {
 // Run serves until ctx ends, then drains.
 func Run(ctx context.Context, opt Options) (err error) {
 	s := &service{opt: opt, cfg: opt.Config, log: opt.Log, started: time.Now()}
+	if err := checkSupported(s.cfg); err != nil {
+		return err
+	}
 	lists, err := fraud.LoadLists(s.cfg.Fraud.Lists, s.cfg.Dir)
 	if err != nil {
 		return &configs.Error{Faults: []configs.Fault{{Key: "fraud.lists", Message: err.Error()}}}

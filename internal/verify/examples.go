@@ -46,8 +46,10 @@ var published = []example{
 	{
 		source: "Adobe Analytics, attribution models",
 		paths: []path{{1, "50.00", "2026-09-24T12:00:00Z", []touch{
-			{"Paid Search", "2026-09-15T12:00:00Z"}, {"Social", "2026-09-18T12:00:00Z"},
-			{"Email", "2026-09-24T12:00:00Z"}, {"Display", "2026-09-24T12:00:00Z"},
+			{"Paid Search", "2026-09-15T12:00:00Z"},
+			{"Social", "2026-09-18T12:00:00Z"},
+			{"Email", "2026-09-24T12:00:00Z"},
+			{"Display", "2026-09-24T12:00:00Z"},
 		}}},
 		expect: []expectation{
 			{"linear", true, map[string]string{"Paid Search": "12.50", "Social": "12.50", "Email": "12.50", "Display": "12.50"}},
