@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -46,6 +47,9 @@ type File struct {
 	rows    *rowPlans // nil without mappings
 	csv     *csvLayout
 	cells   bool // the rows are NDJSON made from typed columns
+
+	size  int64
+	taken atomic.Int64
 
 	source  source
 	closers []func() error
@@ -106,6 +110,22 @@ func OpenFile(path string, opt FileOptions) (*File, error) {
 	return f, nil
 }
 
+// counting counts the bytes that are read, packed ones as they lie on disk.
+type counting struct {
+	io.Reader
+	n *atomic.Int64
+}
+
+func (c *counting) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// Size is the size of the file in bytes, and how many of them have been read.
+// Of a Parquet file that is not packed it is not known how many.
+func (f *File) Size() (size, read int64) { return f.size, f.taken.Load() }
+
 // Base is the base name of the file.
 func (f *File) Base() string { return f.base }
 
@@ -130,8 +150,8 @@ func (f *File) open(path string) error {
 	if err != nil {
 		return err
 	}
-	f.rows = plans
-	unpacked, err := f.unpack(in, packing)
+	f.rows, f.size = plans, info.Size()
+	unpacked, err := f.unpack(&counting{in, &f.taken}, packing)
 	if err != nil {
 		return fmt.Errorf("%s: the %s data cannot be read (%w): check that the file is complete, or copy it again", path, packing, err)
 	}

@@ -16,7 +16,10 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -34,6 +37,11 @@ type Options struct {
 	Ephemeral bool  // no write-ahead log: for replay, whose state is thrown away
 	CacheSize int64 // bytes of blocks kept; 0: 256 MiB
 	Logger    *slog.Logger
+
+	// OnDiskFull is called, once, when a flush or compaction finds no room. The
+	// store goes on trying and holds up its writers until there is some; who
+	// cannot wait ends the process.
+	OnDiskFull func(error)
 }
 
 // Store is an open data directory.
@@ -157,7 +165,7 @@ func (s *Store) pebbleOptions(opt Options) *pebble.Options {
 		CompactionConcurrencyRange:  func() (int, int) { return 1, max(1, runtime.GOMAXPROCS(0)/2) },
 		EventListener: &pebble.EventListener{
 			WriteStallBegin: func(pebble.WriteStallBeginInfo) { s.stalls.Add(1) },
-			BackgroundError: func(err error) { logger{opt.Logger}.Errorf("background work of the store failed: %v", err) },
+			BackgroundError: s.backgroundError(opt),
 		},
 	}
 	o.FlushSplitBytes = 4 << 20
@@ -172,6 +180,25 @@ func (s *Store) pebbleOptions(opt Options) *pebble.Options {
 	last.BlockSize = 32 << 10
 	last.Compression = func() *sstable.CompressionProfile { return sstable.ZstdCompression }
 	return o
+}
+
+// backgroundError tells of failed flushes and compactions, which are tried
+// again at once, no more than every few seconds.
+func (s *Store) backgroundError(opt Options) func(error) {
+	var mu sync.Mutex
+	var last time.Time
+	return func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if opt.OnDiskFull != nil && errors.Is(err, syscall.ENOSPC) {
+			opt.OnDiskFull(err)
+			opt.OnDiskFull = nil
+		}
+		if time.Since(last) >= 10*time.Second {
+			last = time.Now()
+			logger{opt.Logger}.Errorf("background work of the store failed and is tried again: %v", err)
+		}
+	}
 }
 
 // Dir is the directory that the store was opened on.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/tributary-data/tributary/event"
-	"github.com/tributary-data/tributary/fraud"
 	"github.com/tributary-data/tributary/ingest"
 	"github.com/tributary-data/tributary/internal/service"
 	"github.com/tributary-data/tributary/pipeline"
@@ -22,15 +21,16 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	lists, err := fraud.LoadLists(cfg.Fraud.Lists, cfg.Dir)
+	lists, err := loadLists(cfg)
 	if err != nil {
-		return &Exit{Code: ExitConfig, Err: err}
+		return err
 	}
 	clock := o.AsOf
 	if clock == event.NoTime {
 		clock = event.Millis(time.Now().UnixMilli())
 	}
 	var inputs []pipeline.Input
+	var opened []*ingest.File
 	var opened []*ingest.File
 	defer func() {
 		for _, f := range opened {
@@ -58,7 +58,16 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 		return fmt.Errorf("make a directory for the state of the replay: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	store, err := state.Open(scratch, state.Options{Ephemeral: true, Logger: env.Log})
+	store, err := state.Open(scratch, state.Options{Ephemeral: true, OnDiskFull: func(err error) {
+		// The writers wait for room that will not come: nothing but ending the
+		// process ends them.
+		fmt.Fprintf(env.Stderr, "tributary replay: the state of the replay does not fit: %v; set TMPDIR to a directory on a larger disk\n", err)
+		err = errors.Join(os.RemoveAll(scratch), out.Abort())
+		if err != nil {
+			fmt.Fprintf(env.Stderr, "tributary replay: %v\n", err)
+		}
+		os.Exit(ExitFailure)
+	}})
 	if err != nil {
 		return err
 	}
@@ -77,7 +86,9 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	result, err := pipeline.Replay(ctx, engine, inputs, pipeline.ReplayOptions{})
+	progress := newReplayProgress(env, opened)
+	result, err := pipeline.Replay(ctx, engine, inputs, pipeline.ReplayOptions{Progress: progress.set})
+	progress.Stop()
 	if err != nil {
 		return err
 	}
@@ -89,6 +100,30 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 	}
 	reportReplay(env, result)
 	return nil
+}
+
+// replayProgress shows how much of the files has been read.
+type replayProgress struct {
+	*Progress
+	files []*ingest.File
+}
+
+func newReplayProgress(env *Env, opened []*ingest.File) replayProgress {
+	total := int64(0)
+	for _, f := range opened {
+		size, _ := f.Size()
+		total += size
+	}
+	return replayProgress{NewProgress(env, "replay", total), opened}
+}
+
+func (p replayProgress) set(records int64, watermark event.Millis) {
+	done := int64(0)
+	for _, f := range p.files {
+		_, read := f.Size()
+		done += read
+	}
+	p.Set(records, done, watermark)
 }
 
 // writeTables writes every table's current rows into the directory.
