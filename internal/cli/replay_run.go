@@ -31,7 +31,6 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 	}
 	var inputs []pipeline.Input
 	var opened []*ingest.File
-	var opened []*ingest.File
 	defer func() {
 		for _, f := range opened {
 			err = errors.Join(err, f.Close())
