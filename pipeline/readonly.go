@@ -136,7 +136,8 @@ type Retention struct{ Impressions, History, Velocity event.Millis }
 // bucket more is kept.
 func (c *Config) Retention() Retention {
 	a, late := &c.Attribution, c.Time.AllowedLateness
-	keep := max(a.AdjustmentWindow.Millis(), idWindow) + late.Conversion.Millis()
+	latest := max(late.Impression, late.Click, late.Conversion, late.Adjustment, late.Identify, late.Behavioural)
+	keep := max(a.AdjustmentWindow.Millis(), idWindow) + latest.Millis()
 	return Retention{
 		Impressions: keep + a.Lookback.Impression.Millis() + state.ImpressionBucket,
 		History:     keep + max(a.Lookback.Greatest().Millis(), a.OrderWindow.Millis()) + state.HistoryBucket,
