@@ -121,20 +121,8 @@ func Open(cfg Config, store *state.Store, opt Options) (*Engine, error) {
 	if err := e.prepareOutbox(); err != nil {
 		return nil, err
 	}
-	if e.dict, err = history.NewDict(store); err != nil {
+	if err := e.load(); err != nil {
 		return nil, err
-	}
-	if e.buckets, err = history.LoadBuckets(store); err != nil {
-		return nil, fmt.Errorf("find what the state holds: %w", err)
-	}
-	if e.links, err = loadLinks(store); err != nil {
-		return nil, fmt.Errorf("load identity links: %w", err)
-	}
-	if e.rollups, err = openRollups(store); err != nil {
-		return nil, fmt.Errorf("open rollups: %w", err)
-	}
-	if err := e.rollups.recover(e.dict); err != nil {
-		return nil, fmt.Errorf("bring rollups up to date: %w", err)
 	}
 	for i := range opt.Shards {
 		e.shards = append(e.shards, &shard{
@@ -150,6 +138,26 @@ func Open(cfg Config, store *state.Store, opt Options) (*Engine, error) {
 	e.published.commit, e.published.watermark = e.commit, e.watermark
 	e.published.counts, e.published.buckets = counts.clone(), e.buckets.Clone()
 	return e, nil
+}
+
+// load brings into memory what every tick and reader needs of the state.
+func (e *Engine) load() (err error) {
+	if e.dict, err = history.NewDict(e.store); err != nil {
+		return err
+	}
+	if e.buckets, err = history.LoadBuckets(e.store); err != nil {
+		return fmt.Errorf("find what the state holds: %w", err)
+	}
+	if e.links, err = loadLinks(e.store); err != nil {
+		return fmt.Errorf("load identity links: %w", err)
+	}
+	if e.rollups, err = openRollups(e.store); err != nil {
+		return fmt.Errorf("open rollups: %w", err)
+	}
+	if err := e.rollups.recover(e.dict); err != nil {
+		return fmt.Errorf("bring rollups up to date: %w", err)
+	}
+	return nil
 }
 
 // restore reads what the last commit left, and refuses a state that was made by

@@ -62,20 +62,8 @@ func OpenReader(store *state.Store) (*Engine, error) {
 		return nil, err
 	}
 	e.commit, e.watermark, e.maxTime, e.retained, e.inputs = m.Commit, m.Watermark, m.MaxTime, m.Retained, m.Inputs
-	if e.dict, err = history.NewDict(store); err != nil {
+	if err := e.load(); err != nil {
 		return nil, err
-	}
-	if e.buckets, err = history.LoadBuckets(store); err != nil {
-		return nil, fmt.Errorf("find what the state holds: %w", err)
-	}
-	if e.links, err = loadLinks(store); err != nil {
-		return nil, fmt.Errorf("load identity links: %w", err)
-	}
-	if e.rollups, err = openRollups(store); err != nil {
-		return nil, fmt.Errorf("open rollups: %w", err)
-	}
-	if err := e.rollups.recover(e.dict); err != nil {
-		return nil, fmt.Errorf("bring rollups up to date: %w", err)
 	}
 	// One shard in which nothing changes: readers that ask it for what the tick
 	// at hand did to a person find nothing.

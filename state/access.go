@@ -35,11 +35,16 @@ func get(r pebbleReader, key []byte) ([]byte, error) {
 }
 
 func scan(r pebbleReader, from, to []byte, fn func(key, value []byte) bool) error {
+	return walk(r, from, to, (*pebble.Iterator).First, (*pebble.Iterator).Next, fn)
+}
+
+// walk visits the keys in [from, to) from where first goes, step by step.
+func walk(r pebbleReader, from, to []byte, first, step func(*pebble.Iterator) bool, fn func(key, value []byte) bool) error {
 	it, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
 		return err
 	}
-	for ok := it.First(); ok; ok = it.Next() {
+	for ok := first(it); ok; ok = step(it) {
 		v, err := it.ValueAndErr()
 		if err != nil {
 			return errors.Join(err, it.Close())
@@ -222,18 +227,5 @@ func (b *Batch) Commit() error {
 // ScanBack calls fn for the keys in [from, to) from the last to the first until
 // it returns false.
 func (s *Snapshot) ScanBack(from, to []byte, fn func(key, value []byte) bool) error {
-	it, err := s.snap.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
-	if err != nil {
-		return err
-	}
-	for ok := it.Last(); ok; ok = it.Prev() {
-		v, err := it.ValueAndErr()
-		if err != nil {
-			return errors.Join(err, it.Close())
-		}
-		if !fn(it.Key(), v) {
-			break
-		}
-	}
-	return it.Close()
+	return walk(s.snap, from, to, (*pebble.Iterator).Last, (*pebble.Iterator).Prev, fn)
 }
