@@ -8,7 +8,6 @@ import (
 	"github.com/tributary-data/tributary/attribution"
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/fraud"
-	"github.com/tributary-data/tributary/history"
 	"github.com/tributary-data/tributary/sessionize"
 	"github.com/tributary-data/tributary/state"
 )
