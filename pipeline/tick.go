@@ -65,8 +65,7 @@ func (e *Engine) Tick(t *Tick) (*Commit, error) {
 	e.rev = uint64(e.store.Epoch())<<40 | e.commit
 	c := &Commit{Number: e.commit, Outcomes: make([]Outcome, len(t.Records)), batch: e.store.NewBatch()}
 
-	rare, err := e.route(t, c)
-	if err != nil {
+	if err := e.route(t, c); err != nil {
 		return nil, err
 	}
 	e.watermark = max(e.watermark, t.Watermark)
@@ -77,18 +76,21 @@ func (e *Engine) Tick(t *Tick) (*Commit, error) {
 	if err := e.openReaders(); err != nil {
 		return nil, err
 	}
-	phases := []func(*shard){(*shard).admit}
-	if rare || len(due) > 0 || len(e.expired) > 0 || len(t.Rejudged) > 0 || e.links.filter.n > 0 || e.mayReachBack(t) {
-		phases = append(phases,
-			func(s *shard) { s.takeConversions(); s.countClicks(); s.identify(); s.rejudge(t.Rejudged) },
-			func(s *shard) { s.takeLinks(); s.judge() },
-			(*shard).resolve,
-			func(s *shard) { s.decide(); s.spreadLinks() },
-			func(s *shard) { s.mailDue(due); s.gather() },
-			(*shard).recompute,
-		)
-	}
-	for _, phase := range phases {
+	for _, phase := range []func(*shard){
+		// Which records are applied: not too late, not applied before.
+		(*shard).admit,
+		// The owners of conversions, rule keys and anonymous ids take theirs.
+		func(s *shard) { s.takeConversions(); s.countClicks(); s.identify(); s.rejudge(t.Rejudged) },
+		// Verdicts, but for repeated orders.
+		func(s *shard) { s.takeLinks(); s.judge() },
+		// Repeated orders, and which adjustment counts.
+		(*shard).resolve,
+		// Sessions, and which conversions may have another path.
+		func(s *shard) { s.decide(); s.spreadLinks() },
+		// These conversions are read, and then their credits made anew.
+		func(s *shard) { s.mailDue(due); s.gather() },
+		(*shard).recompute,
+	} {
 		if err := e.parallel(phase); err != nil {
 			return nil, fmt.Errorf("tick %d: %w", e.commit, err)
 		}
@@ -99,13 +101,9 @@ func (e *Engine) Tick(t *Tick) (*Commit, error) {
 	return c, nil
 }
 
-// mayReachBack says whether an impression of the tick may lie before another
-// event of its person, so that more than admission is needed.
-func (e *Engine) mayReachBack(*Tick) bool { return true }
-
 // route gives each record to the shard that admits it. Dead letters and what is
-// too late end here. rare says whether there is more than impressions.
-func (e *Engine) route(t *Tick, c *Commit) (rare bool, err error) {
+// too late end here.
+func (e *Engine) route(t *Tick, c *Commit) error {
 	counts := &e.counts
 	if cap(e.items) < len(t.Records) {
 		e.items = make([]item, len(t.Records))
@@ -117,7 +115,7 @@ func (e *Engine) route(t *Tick, c *Commit) (rare bool, err error) {
 		counts.Records++
 		if rec.Dead != nil {
 			if err := e.keepDeadLetter(rec.Dead, c.batch); err != nil {
-				return false, err
+				return err
 			}
 			c.Outcomes[i] = DeadLetter
 			continue
@@ -137,24 +135,22 @@ func (e *Engine) route(t *Tick, c *Commit) (rare bool, err error) {
 		switch ev.Kind {
 		case event.Impression:
 		case event.Adjustment:
-			rare, owner = true, ""
+			owner = ""
 			it.cause.kind = causeAdjustment
 		case event.Identify:
-			rare, owner = true, ""
+			owner = ""
 			it.cause.kind = causeIdentity
 			e.links.add(userPrefix + ev.UserID)
 			e.links.add(anonymousPrefix + ev.AnonymousID)
 		case event.Conversion:
-			rare, owner = true, ""
-		default:
-			rare = true
+			owner = ""
 		}
 		if it.person = hashText(ev.Person); ev.Person == "" {
 			it.person = hashText(ev.ID)
 		}
 		if ev.Kind != event.Adjustment && ev.Kind != event.Identify {
 			if err := e.intern(it, c.batch); err != nil {
-				return false, err
+				return err
 			}
 			e.buckets.Add(ev.Kind, ev.Time)
 			e.maxTime = max(e.maxTime, ev.Time)
@@ -167,7 +163,7 @@ func (e *Engine) route(t *Tick, c *Commit) (rare bool, err error) {
 		}
 		s.items = append(s.items, it)
 	}
-	return rare, nil
+	return nil
 }
 
 // intern numbers the names and the User-Agent of an event.
