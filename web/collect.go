@@ -114,8 +114,10 @@ func (s *Server) collect(w http.ResponseWriter, r *http.Request) {
 	a.write(w, r, false)
 }
 
-// splitterFor picks how a body is cut into records. A form or plain text is
-// refused: browsers send those to other sites without asking.
+// splitterFor picks how a body is cut into records. What a client sends that
+// does not say JSON, such as curl -d, is looked at; that a browser may send a
+// form or plain text to other sites without asking is met by the check of
+// origins.
 func splitterFor(contentType []string) (func([]byte) ([][]byte, error), *problem) {
 	if len(contentType) == 0 || strings.TrimSpace(contentType[0]) == "" {
 		return sniff, nil
@@ -123,8 +125,8 @@ func splitterFor(contentType []string) (func([]byte) ([][]byte, error), *problem
 	typ, params, err := mime.ParseMediaType(contentType[0])
 	if charset := params["charset"]; err == nil && len(contentType) == 1 && (charset == "" || strings.EqualFold(charset, "utf-8")) {
 		switch typ {
-		case "application/json":
-			return splitValue, nil
+		case "application/json", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream":
+			return sniff, nil
 		case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines":
 			return splitLines, nil
 		}

@@ -175,8 +175,11 @@ func splitLines(b []byte) ([][]byte, error) {
 
 // sniff splits a body whose kind was not said: an array, one object, or lines.
 func sniff(b []byte) ([][]byte, error) {
-	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) > 0 && t[0] == '[' {
+	switch t := bytes.TrimLeft(b, " \t\r\n"); {
+	case len(t) > 0 && t[0] == '[':
 		return splitValue(b)
+	case len(t) > 0 && t[0] != '{':
+		return nil, errors.New("the body is neither an object, nor an array of objects, nor one object a line")
 	}
 	if records, err := splitValue(b); err == nil {
 		return records, nil

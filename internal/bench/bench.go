@@ -259,7 +259,12 @@ func (b *bench) paced(r *Result) (err error) {
 		return err
 	}
 	sent := int64(0)
-	for failed == nil {
+	broken := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return failed != nil
+	}
+	for !broken() {
 		records, err := f.Next(ctx)
 		if err != nil {
 			break // the end of the file
@@ -270,7 +275,9 @@ func (b *bench) paced(r *Result) (err error) {
 		// The order of submissions is kept by handing over in this goroutine.
 		done, err := live.Hand(0, records)
 		if err != nil {
-			failed = err
+			mu.Lock()
+			failed = errors.Join(failed, err)
+			mu.Unlock()
 			break
 		}
 		sending.Go(func() {
