@@ -11,6 +11,7 @@ import (
 // reads as zero and is reported once, by end.
 type decoder struct {
 	b   []byte
+	all string // where texts are cut from, if set; b is its end
 	bad bool
 }
 
@@ -59,6 +60,11 @@ func (d *decoder) text() string {
 	if n > uint64(len(d.b)) {
 		d.bad = true
 		return ""
+	}
+	if d.all != "" {
+		at := len(d.all) - len(d.b)
+		d.b = d.b[n:]
+		return d.all[at : at+int(n)]
 	}
 	return string(d.take(int(n)))
 }

@@ -144,7 +144,7 @@ func ParseConversion(key, value []byte, dict *Dict) (*Conversion, error) {
 		return nil, errRecord
 	}
 	c := &Conversion{ID: id, Time: state.Time(rest)}
-	d := decoder{b: value}
+	d := decoder{b: value, all: string(value)} // one copy for the texts of all touches
 	c.Rev = d.uvarint()
 	flags := d.byte()
 	c.Dup, c.Final, c.Restated = flags&1 != 0, flags&2 != 0, flags&4 != 0
