@@ -1,6 +1,10 @@
 package attribution
 
-import "github.com/tributary-data/tributary/event"
+import (
+	"sync"
+
+	"github.com/tributary-data/tributary/event"
+)
 
 func firstTouch(_ *Config, _ []event.Touch, w []uint64) { w[0] = 1 }
 
@@ -30,11 +34,16 @@ func linear(_ *Config, _ []event.Touch, w []uint64) {
 // participation marks each distinct campaign on its last touch; no campaign
 // counts as one.
 func participation(_ *Config, touches []event.Touch, w []uint64) {
-	seen := make(map[string]bool, 4)
+	seen := campaigns.Get().(map[string]bool)
 	for i := len(touches) - 1; i >= 0; i-- {
 		if c := touches[i].Campaign; !seen[c] {
 			seen[c] = true
 			w[i] = 1
 		}
 	}
+	clear(seen)
+	campaigns.Put(seen)
 }
+
+// campaigns are the sets of participation, used again: paths may be long.
+var campaigns = sync.Pool{New: func() any { return map[string]bool{} }}

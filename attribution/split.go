@@ -18,7 +18,8 @@ func (d *Divider) split(total uint64, w []uint64, parts []int64) {
 	}
 	rest := d.rest[:0]
 	left := total
-	for i, x := range w {
+	for i := len(w) - 1; i >= 0; i-- { // so that equal remainders are in order already
+		x := w[i]
 		if x == 0 || total == 0 {
 			parts[i] = 0
 			continue
