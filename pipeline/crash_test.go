@@ -99,6 +99,14 @@ func TestCrashesChangeNothing(t *testing.T) {
 		n := rapid.SampledFrom([]int{1, 2, 7}).Draw(t, "tick")
 		opt := drawOptions(t, cfg)
 		all := ticks(judged, n)
+		if rapid.Bool().Draw(t, "fold in cycles") { // a few rows with each commit
+			opt.FoldEvery, opt.FoldPart = 0, rapid.IntRange(1, 3).Draw(t, "fold part")
+			for _, x := range all {
+				if rapid.IntRange(0, 3).Draw(t, "begin") == 0 {
+					x.Fold = pipeline.FoldBegin
+				}
+			}
+		}
 		want := apply(t, engineConfig(cfg), opt, n, judged)
 
 		fs := vfs.NewCrashableMem()

@@ -32,7 +32,8 @@ type Options struct {
 	NoLateness    bool   // nothing is too late
 	KeepEvents    bool   // old events are never dropped: for a replay, whose links may reach back without limit
 	Outbox        bool   // note which rows changed, for sinks
-	FoldEvery     int    // commits between foldings of rollups; 0: 64
+	FoldEvery     int    // commits after which all rollup rows are written; 0: only when a tick says so
+	FoldPart      int    // rollup rows that a commit of a cycle writes at the least; 0: 512
 	SeenBytes     int    // memory for remembering ids, over all shards; 0: 1 GiB
 	RecentPersons int    // persons remembered with their latest event, over all shards; 0: 4 million
 	Version       string // of the lists, for the table of verdicts
@@ -42,8 +43,8 @@ func (o Options) withDefaults() Options {
 	if o.Shards == 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
-	if o.FoldEvery == 0 {
-		o.FoldEvery = 64
+	if o.FoldPart == 0 {
+		o.FoldPart = 512
 	}
 	if o.SeenBytes == 0 {
 		o.SeenBytes = 1 << 30
@@ -154,6 +155,7 @@ func (e *Engine) load() (err error) {
 	if e.rollups, err = openRollups(e.store); err != nil {
 		return fmt.Errorf("open rollups: %w", err)
 	}
+	e.rollups.least = e.opt.FoldPart
 	if err := e.rollups.recover(e.dict); err != nil {
 		return fmt.Errorf("bring rollups up to date: %w", err)
 	}
@@ -248,21 +250,32 @@ func (e *Engine) Close() error {
 	if e.rollups.since == 0 {
 		return nil
 	}
-	c, err := e.Tick(&Tick{Watermark: e.watermark, Inputs: e.inputs, Fold: true})
+	c, err := e.Tick(&Tick{Watermark: e.watermark, Inputs: e.inputs, Fold: FoldAll})
 	if err != nil {
 		return err
 	}
 	return c.Wait()
 }
 
-func (e *Engine) fold(b *state.Batch) {
+// fold writes rollup rows into the commit at hand, as the tick says.
+func (e *Engine) fold(f Fold, b *state.Batch) {
 	n := uint32(0)
-	e.rollups.fold(b, e.commit, func(key []byte) {
+	changed := func(key []byte) {
 		if e.opt.Outbox {
 			b.Set(outboxKey(e.commit, n|1<<31), key)
 			n++
 		}
-	})
+	}
+	r := e.rollups
+	r.since++
+	if f == FoldAll || e.opt.FoldEvery > 0 && r.since >= e.opt.FoldEvery {
+		r.all(b, e.commit, changed)
+		return
+	}
+	if f == FoldBegin {
+		r.begin(e.commit)
+	}
+	r.step(b, changed)
 }
 
 func outboxKey(commit uint64, n uint32) []byte {

@@ -217,14 +217,16 @@ func (l *Live) loop(ctx context.Context, durable *syncer) error {
 			return durable.err
 		case <-quiet.C:
 			if l.checkPause() == nil && (l.leaveIdle() || l.e.rollups.since > 0 && time.Since(l.folded) >= foldAfter) {
-				if err := l.tick(nil, durable); err != nil {
+				if err := l.tick(nil, FoldAll, durable); err != nil {
 					return err
 				}
 			}
 			continue
 		case to := <-l.views:
 			err := l.foldNow(durable)
-			to <- l.e.View()
+			v := l.e.View()
+			v.exact = true
+			to <- v
 			if err != nil {
 				return err
 			}
@@ -240,7 +242,7 @@ func (l *Live) loop(ctx context.Context, durable *syncer) error {
 			continue
 		}
 		next = time.Now().Add(l.opt.Tick)
-		if err := l.tick(batch, durable); err != nil {
+		if err := l.tick(batch, FoldOn, durable); err != nil {
 			return err
 		}
 	}
@@ -251,8 +253,7 @@ func (l *Live) foldNow(durable *syncer) error {
 	if l.e.rollups.since == 0 {
 		return nil
 	}
-	l.folded = time.Time{}
-	return l.tick(nil, durable)
+	return l.tick(nil, FoldAll, durable)
 }
 
 // Exact is a view in which nothing waits in memory: one commit of all tables.
@@ -324,14 +325,14 @@ func (l *Live) drain(durable *syncer) error {
 		if len(batch) == 0 {
 			return nil
 		}
-		if err := l.tick(batch, durable); err != nil {
+		if err := l.tick(batch, FoldOn, durable); err != nil {
 			return err
 		}
 	}
 }
 
 // tick stamps the records of the submissions and applies them.
-func (l *Live) tick(batch []*submission, durable *syncer) error {
+func (l *Live) tick(batch []*submission, fold Fold, durable *syncer) error {
 	began := time.Now()
 	t := &Tick{}
 	for _, s := range batch {
@@ -346,8 +347,10 @@ func (l *Live) tick(batch []*submission, durable *syncer) error {
 	}
 	t.Watermark = l.clock.Watermark()
 	t.Inputs = l.noteInputs(batch)
-	if t.Fold = began.Sub(l.folded) >= foldAfter; t.Fold {
+	if t.Fold = fold; fold != FoldOn {
 		l.folded = began
+	} else if began.Sub(l.folded) >= foldAfter {
+		t.Fold, l.folded = FoldBegin, began
 	}
 	c, err := l.e.Tick(t)
 	if err != nil {

@@ -31,7 +31,7 @@ func drawOptions(t *rapid.T, cfg oracle.Config) pipeline.Options {
 	return pipeline.Options{
 		Shards:        rapid.SampledFrom([]int{1, 2, 7}).Draw(t, "shards"),
 		NoLateness:    cfg.NoLateness,
-		FoldEvery:     rapid.SampledFrom([]int{1, 3, 64}).Draw(t, "fold every"),
+		FoldEvery:     rapid.SampledFrom([]int{0, 1, 3, 64}).Draw(t, "fold every"),
 		SeenBytes:     rapid.SampledFrom([]int{1 << 20, 1 << 11}).Draw(t, "seen bytes"),
 		RecentPersons: rapid.SampledFrom([]int{1 << 10, 7}).Draw(t, "recent persons"),
 		Outbox:        rapid.Bool().Draw(t, "outbox"),

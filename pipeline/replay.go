@@ -26,6 +26,10 @@ type recycler interface{ Recycle(batch []event.Record) }
 // that the same files give the same bytes.
 const ReplayTick = 4096
 
+// replayFold is the number of ticks between the beginnings of two cycles of
+// folding.
+const replayFold = 256
+
 // Jump is an input whose time went ahead by more than a day from one record to
 // the next: what follows in it may be judged late.
 type Jump struct {
@@ -95,6 +99,7 @@ type merger struct {
 	queue   []*queued
 	tick    []Stamped
 	jumps   []Jump
+	ticks   int
 	used    []used
 	commits *commits
 }
@@ -215,7 +220,11 @@ func (m *merger) flush(watermark event.Millis) error {
 		return err
 	}
 	began := time.Now()
-	c, err := m.e.Tick(&Tick{Records: m.tick, Watermark: watermark})
+	fold := FoldOn
+	if m.ticks++; m.ticks%replayFold == 0 {
+		fold = FoldBegin
+	}
+	c, err := m.e.Tick(&Tick{Records: m.tick, Watermark: watermark, Fold: fold})
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/tributary-data/tributary/event"
@@ -211,9 +209,11 @@ type row struct {
 	key      string
 	n        sums
 	restated bool
-	dirty    bool
-	used     uint64 // the fold in which it changed last
+	dirty    bool   // state does not hold it as it is
+	listed   bool   // in rollupStore.mu.listed
+	used     uint64 // the cycle in which it changed last
 	rev      uint64
+	base     uint64 // the revision that it was read with
 }
 
 func (r *row) appendValue(b []byte, count int) []byte {
@@ -234,7 +234,7 @@ func (r *row) parse(b []byte) error {
 	if k <= 0 || k >= len(b) {
 		return errors.New("damaged rollup row")
 	}
-	r.rev, r.restated = rev, b[k] != 0
+	r.rev, r.base, r.restated = rev, rev, b[k] != 0
 	b = b[k+1:]
 	for i := 0; len(b) > 0 && i < maxSums; i++ {
 		n, k := binary.Varint(b)
@@ -252,16 +252,15 @@ type rollupStore struct {
 	store *state.Store
 	mu    struct {
 		sync.RWMutex
-		rows  map[string]*row
-		dirty map[windowKey][]*row // rows that state does not hold as they are
+		rows   map[string]*row
+		listed map[windowKey][]*row // rows that readers take from here: see fresh
 	}
 	byDims []dimsRows // delivery rows used last, by dimensions
 	other  dimsRows
 	newest [8]event.Millis    // window of the latest row of each table
 	young  map[windowKey]bool // windows whose rows are all in memory
-	folds  uint64
-	since  int // commits since the last fold
 	key    []byte
+	foldState
 }
 
 type windowKey struct {
@@ -274,25 +273,6 @@ func windowOf(key string) windowKey {
 	return windowKey{key[1], state.Time([]byte(key[2:10]))}
 }
 
-// fresh copies the rows of a table in [from, to) that state does not hold as
-// they are, in the order of their keys.
-func (r *rollupStore) fresh(t byte, from, to event.Millis) []*row {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	var out []*row
-	for k, rows := range r.mu.dirty {
-		if k.table != t || k.window < from || k.window >= to {
-			continue
-		}
-		for _, x := range rows {
-			copied := *x
-			out = append(out, &copied)
-		}
-	}
-	slices.SortFunc(out, func(a, b *row) int { return strings.Compare(a.key, b.key) })
-	return out
-}
-
 type dimsRows struct {
 	minute, hour       event.Millis
 	minuteRow, hourRow *row
@@ -303,7 +283,7 @@ const maxRows = 400 << 10
 
 func openRollups(s *state.Store) (*rollupStore, error) {
 	r := &rollupStore{store: s, young: map[windowKey]bool{}}
-	r.mu.rows, r.mu.dirty = map[string]*row{}, map[windowKey][]*row{}
+	r.mu.rows, r.mu.listed = map[string]*row{}, map[windowKey][]*row{}
 	it, err := s.NewIter()
 	if err != nil {
 		return nil, err
@@ -343,20 +323,6 @@ func (r *rollupStore) find(key []byte) (*row, error) {
 	}
 	r.mu.rows[x.key] = x
 	return x, nil
-}
-
-// apply adds a change to a row.
-func (r *rollupStore) apply(x *row, n *sums, restated bool, rev uint64) {
-	for i := range n {
-		x.n[i] += n[i]
-	}
-	x.restated = x.restated || restated
-	x.rev, x.used = rev, r.folds
-	if !x.dirty {
-		x.dirty = true
-		k := windowOf(x.key)
-		r.mu.dirty[k] = append(r.mu.dirty[k], x)
-	}
 }
 
 // merge applies the shards' changes and appends them, packed, to packed.
@@ -427,37 +393,6 @@ func (r *rollupStore) lastRows(dims uint32) *dimsRows {
 	return &r.byDims[dims]
 }
 
-// fold writes the rows that changed and forgets the packed changes that they
-// now include. changed is called for each row key.
-func (r *rollupStore) fold(b *state.Batch, commit uint64, changed func(key []byte)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var value []byte
-	var key []byte
-	for _, rows := range r.mu.dirty {
-		for _, x := range rows {
-			x.dirty = false
-			key = append(key[:0], x.key...)
-			value = x.appendValue(value[:0], rollups[key[1]].sums)
-			b.Set(key, value)
-			changed(key)
-		}
-	}
-	clear(r.mu.dirty)
-	b.DeleteRange([]byte{byte(state.Deltas)}, deltaKey(commit+1))
-	r.folds++
-	r.since = 0
-	if len(r.mu.rows) > maxRows {
-		for k, x := range r.mu.rows {
-			if x.used+16 < r.folds {
-				delete(r.mu.rows, k)
-				delete(r.young, windowOf(k))
-			}
-		}
-		clear(r.byDims)
-	}
-}
-
 func deltaKey(commit uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{byte(state.Deltas)}, commit)
 }
@@ -500,89 +435,4 @@ func flag(on bool, bit byte) byte {
 		return bit
 	}
 	return 0
-}
-
-// recover brings rows up to date from the packed changes of commits that were
-// not folded in before the process ended.
-func (r *rollupStore) recover(dict *history.Dict) error {
-	var bad error
-	err := r.store.Scan([]byte{byte(state.Deltas)}, []byte{byte(state.Deltas) + 1}, func(k, v []byte) bool {
-		bad = r.unpack(v, dict)
-		return bad == nil
-	})
-	return errors.Join(err, bad)
-}
-
-func (r *rollupStore) unpack(v []byte, dict *history.Dict) error {
-	damaged := errors.New("damaged rollup changes")
-	if len(v) < 8 {
-		return damaged
-	}
-	rev := binary.BigEndian.Uint64(v)
-	v = v[8:]
-	for len(v) > 0 {
-		if len(v) < 3 {
-			return damaged
-		}
-		kind, flags := v[0], v[1]
-		id, k := binary.Uvarint(v[2:])
-		if k <= 0 {
-			return damaged
-		}
-		v = v[2+k:]
-		var n sums
-		switch kind {
-		case packedDelivery:
-			minute, k := binary.Varint(v)
-			if k <= 0 {
-				return damaged
-			}
-			x := &deliveryDelta{minute: event.Millis(minute) * event.Minute, minuteRestated: flags&1 != 0, hourRestated: flags&2 != 0}
-			if v = cutSums(v[k:], &x.n); v == nil {
-				return damaged
-			}
-			var err error
-			if x.d, err = dict.Get(uint32(id)); err != nil {
-				return err
-			}
-			if err := r.deliver(x, rev); err != nil {
-				return err
-			}
-		case packedRow:
-			if id > uint64(len(v)) || id < 10 {
-				return damaged
-			}
-			x, err := r.find(v[:id])
-			if err != nil {
-				return err
-			}
-			if v = cutSums(v[id:], &n); v == nil {
-				return damaged
-			}
-			r.apply(x, &n, flags&1 != 0, rev)
-		default:
-			return damaged
-		}
-	}
-	return nil
-}
-
-// cutSums reads what appendSums wrote and returns the rest, nil if damaged.
-func cutSums(v []byte, n *sums) []byte {
-	if len(v) == 0 {
-		return nil
-	}
-	mask := v[0]
-	v = v[1:]
-	for i := range n {
-		if mask>>i&1 == 0 {
-			continue
-		}
-		x, k := binary.Varint(v)
-		if k <= 0 {
-			return nil
-		}
-		n[i], v = x, v[k:]
-	}
-	return v[:len(v):len(v)]
 }

@@ -19,12 +19,22 @@ type Tick struct {
 	Rejudged []Rejudged
 	// Watermark after the last record.
 	Watermark event.Millis
-	// Fold writes the rollup rows that changed, so that sinks get them; else it
-	// is done every Options.FoldEvery commits.
-	Fold bool
+	// Fold says what becomes of the rollup rows that changed.
+	Fold Fold
 	// Inputs is what the sequencer needs to go on after this tick.
 	Inputs []byte
 }
+
+// Fold says which rollup rows a tick writes: those of the cycle under way, a new
+// cycle's, or all.
+type Fold byte
+
+// The ways to fold.
+const (
+	FoldOn Fold = iota
+	FoldBegin
+	FoldAll
+)
 
 // Stamped is a record with the watermark that stood before it.
 type Stamped struct {
@@ -295,9 +305,7 @@ func (e *Engine) finish(t *Tick, c *Commit) error {
 	if len(packed) > 8 {
 		c.batch.Set(deltaKey(e.commit), packed)
 	}
-	if e.rollups.since++; t.Fold || e.rollups.since >= e.opt.FoldEvery {
-		e.fold(c.batch)
-	}
+	e.fold(t.Fold, c.batch)
 	e.expire(c.batch)
 	e.inputs = t.Inputs
 	m := meta{e.commit, e.watermark, e.maxTime, e.retained, e.counts, e.inputs}

@@ -19,6 +19,7 @@ type View struct {
 	e         *Engine
 	snap      *state.Snapshot
 	buckets   *history.Buckets
+	exact     bool // everything is in the snapshot
 	Commit    uint64
 	Watermark event.Millis
 	Counts    Counts
@@ -137,7 +138,10 @@ func (v *View) ScanRollup(t *table.Table, from, to event.Millis, fn func(table.R
 	lo := rollupKey(nil, byte(n), from)
 	hi := rollupKey(nil, byte(n), to)
 	lookback := v.e.cfg.Attribution.Lookback.Greatest().Millis()
-	fresh := v.e.rollups.fresh(byte(n), from, to)
+	var fresh []*row
+	if !v.exact {
+		fresh = v.e.rollups.fresh(byte(n), from, to)
+	}
 	goes := true
 	emit := func(key []byte, r *row) (err error) {
 		out, err := rollupRow(key, r, lookback, v.Watermark)

@@ -274,6 +274,10 @@ func (b *bench) paced(r *Result) (err error) {
 		time.Sleep(time.Until(at))
 		// The order of submissions is kept by handing over in this goroutine.
 		done, err := live.Hand(0, records)
+		for errors.Is(err, pipeline.ErrBusy) { // it waits, and the wait counts
+			time.Sleep(time.Millisecond)
+			done, err = live.Hand(0, records)
+		}
 		if err != nil {
 			mu.Lock()
 			failed = errors.Join(failed, err)
