@@ -69,7 +69,7 @@ func (s *shard) findSpans(p *person, changes []*change) error {
 		if it.ev.Lists&s.e.modes.enforce == 0 {
 			sp := span{from: it.ev.Time, to: it.ev.Time.Add(lb.Impression.Millis()), cause: it.cause}
 			if plain {
-				sp.added = touchOf(s2h(s.e, it), "impression")
+				sp.added = touchOf(s.e.asStored(it), "impression")
 			}
 			spans = append(spans, sp)
 		}
@@ -191,7 +191,7 @@ func (f *pathFinder) runs(person string) error {
 	}
 	o.chain.visit(hashText(person), person, func(it *item) bool {
 		if t := it.ev.Time; t <= f.at && t >= f.at-cfg.Lookback.Impression.Millis() && it.ev.Lists&f.e.modes.enforce == 0 {
-			f.path.Add(touchOf(s2h(f.e, it), "impression"))
+			f.path.Add(touchOf(f.e.asStored(it), "impression"))
 		}
 		return true
 	})

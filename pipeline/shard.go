@@ -309,13 +309,13 @@ func (e *Engine) impressionsOf(r *history.Reader, id string, from, to event.Mill
 		if it.ev.Time < from || it.ev.Time > to {
 			return true
 		}
-		return fn(s2h(e, it))
+		return fn(e.asStored(it))
 	})
 	return nil
 }
 
-// s2h is an impression of this tick as history will have it.
-func s2h(e *Engine, it *item) *history.Event {
+// asStored is an impression of this tick as history will have it.
+func (e *Engine) asStored(it *item) *history.Event {
 	h := &history.Event{
 		Ref: it.ev.Ref(), Kind: it.ev.Kind, Dims: it.dims.ID, Amount: it.ev.Amount, IP: it.ev.IP, UA: it.ua,
 	}

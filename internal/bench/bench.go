@@ -118,7 +118,7 @@ type bench struct {
 func (b *bench) path(name string) string { return filepath.Join(b.opt.Dir, name+".ndjson") }
 
 // pacedEvents is how many events the paced run has.
-func (b *bench) pacedEvents() int64 { return max(b.opt.Events/5, 100_000) }
+func (b *bench) pacedEvents() int64 { return min(max(b.opt.Events/5, 200_000), 1_000_000) }
 
 // generate writes one stream of traffic into three files.
 func (b *bench) generate() error {
