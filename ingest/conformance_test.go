@@ -25,7 +25,7 @@ func conformanceDir(t *testing.T) string {
 			return dir
 		}
 	}
-	t.Skip("no conformance traffic beside the repository; set TRIBUTARY_CONFORMANCE to its directory")
+	t.Fatal("no conformance traffic in testdata/conformance; it belongs to the repository, or set TRIBUTARY_CONFORMANCE to its directory")
 	return ""
 }
 
