@@ -16,6 +16,7 @@ import (
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/fraud"
 	"github.com/tributary-data/tributary/ingest"
+	"github.com/tributary-data/tributary/ingest/kafka"
 	"github.com/tributary-data/tributary/pipeline"
 	"github.com/tributary-data/tributary/sessionize"
 	"github.com/tributary-data/tributary/state"
@@ -26,7 +27,7 @@ import (
 type Config struct {
 	Server      web.Config          `yaml:"server"`
 	State       state.Config        `yaml:"state"`
-	Kafka       *Kafka              `yaml:"kafka"` // nil: off
+	Kafka       *kafka.Config       `yaml:"kafka"` // nil: off
 	Ingest      ingest.Config       `yaml:"ingest"`
 	Sinks       Sinks               `yaml:"sinks"`
 	Time        pipeline.TimeConfig `yaml:"time"`

@@ -47,9 +47,7 @@ func open(v reflect.Value) reflect.Value {
 	}
 	if v.IsNil() {
 		v.Set(reflect.New(v.Type().Elem()))
-		if s, ok := v.Interface().(section); ok {
-			s.fill()
-		}
+		fill(v.Interface())
 	}
 	return v.Elem()
 }

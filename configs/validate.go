@@ -3,13 +3,13 @@ package configs
 import (
 	"errors"
 	"fmt"
-	"net"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/tributary-data/tributary/configs/check"
 	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/ingest/kafka"
 )
 
 // validate lists the values that are read but cannot be: each section by its
@@ -22,7 +22,7 @@ func validate(c *Config, origins *Origins, before []Fault) []Fault {
 	}{
 		{"server", expand("server", c.Server.Validate())},
 		{"state", c.State.Validate()},
-		{"kafka", c.Kafka.validate()},
+		{"kafka", kafkaFaults(c.Kafka)},
 		{"ingest", expand("ingest", c.Ingest.Validate())},
 		{"sinks", c.Sinks.validate()},
 		{"time", c.Time.Validate()},
@@ -99,91 +99,44 @@ func (p Pipeline) validate() []error {
 }
 
 func (l Log) validate() []error {
-	return slices.Concat(oneOf("level", l.Level, "debug", "info", "warn", "error"), oneOf("format", l.Format, "text", "json"))
-}
-
-// topicPattern is Kafka's own rule for the names of topics.
-var topicPattern = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
-
-func (k *Kafka) validate() []error {
-	if k == nil {
-		return nil
-	}
-	faults := addresses("brokers", k.Brokers)
-	if len(k.Topics) == 0 {
-		faults = append(faults, errors.New("topics: is empty; name the topics to read"))
-	}
-	for i, t := range k.Topics {
-		if !topicPattern.MatchString(t) {
-			faults = append(faults, fmt.Errorf("topics: %q is not the name of a topic; letters, digits, dots, dashes and underscores", t))
-		} else if slices.Contains(k.Topics[:i], t) {
-			faults = append(faults, fmt.Errorf("topics: %q stands there twice", t))
-		}
-	}
-	return append(faults, required("group", k.Group)...)
+	return slices.Concat(check.OneOf("level", l.Level, "debug", "info", "warn", "error"), check.OneOf("format", l.Format, "text", "json"))
 }
 
 // validate lists the faults of the sinks that are on.
 func (s Sinks) validate() []error {
 	var faults []error
-	add := func(sink string, of ...[]error) {
-		for _, err := range slices.Concat(of...) {
+	add := func(sink string, of []error) {
+		for _, err := range of {
 			faults = append(faults, fmt.Errorf("%s.%w", sink, err))
 		}
 	}
-	if r := s.Redis; r != nil {
-		add("redis", addresses("addrs", r.Addrs))
+	if s.Redis != nil {
+		add("redis", s.Redis.Validate())
 	}
-	if c := s.ClickHouse; c != nil {
-		add("clickhouse", addresses("addrs", c.Addrs), oneOf("protocol", c.Protocol, "native", "http"), required("database", c.Database))
+	if s.ClickHouse != nil {
+		add("clickhouse", s.ClickHouse.Validate())
 	}
-	if k := s.Kafka; k != nil {
-		add("kafka", addresses("brokers", k.Brokers))
-		if k.Prefix != "" && !topicPattern.MatchString(k.Prefix) {
-			add("kafka", []error{fmt.Errorf("prefix: %q cannot begin the name of a topic", k.Prefix)})
-		}
+	if s.Kafka != nil {
+		add("kafka", s.Kafka.Validate())
 	}
 	if f := s.Files; f != nil {
-		add("files", required("dir", f.Dir), oneOf("format", f.Format, "ndjson", "csv", "parquet"))
+		add("files", slices.Concat(check.Required("dir", f.Dir), check.OneOf("format", f.Format, "ndjson", "csv", "parquet")))
 	}
-	if p := s.Postgres; p != nil {
-		add("postgres", required("dsn", p.DSN))
+	if s.Postgres != nil {
+		add("postgres", s.Postgres.Validate())
 	}
-	if b := s.BigQuery; b != nil {
-		add("bigquery", required("project", b.Project), required("dataset", b.Dataset))
+	if s.BigQuery != nil {
+		add("bigquery", s.BigQuery.Validate())
 	}
-	if f := s.Snowflake; f != nil {
-		add("snowflake", required("account", f.Account), required("user", f.User), required("database", f.Database),
-			required("schema", f.Schema), required("warehouse", f.Warehouse), required("private_key_file", f.PrivateKeyFile))
+	if s.Snowflake != nil {
+		add("snowflake", s.Snowflake.Validate())
 	}
 	return faults
 }
 
-func required(key, value string) []error {
-	if strings.TrimSpace(value) == "" {
-		return []error{fmt.Errorf("%s: is missing; the section needs it", key)}
-	}
-	return nil
-}
-
-func oneOf(key, value string, allowed ...string) []error {
-	if slices.Contains(allowed, value) {
+func kafkaFaults(k *kafka.Config) []error {
+	if k == nil {
 		return nil
 	}
-	return []error{fmt.Errorf("%s: is %q; it must be one of %s", key, value, strings.Join(allowed, ", "))}
-}
-
-func addresses(key string, addrs []string) []error {
-	if len(addrs) == 0 {
-		return []error{fmt.Errorf("%s: is empty; give at least one host:port", key)}
-	}
-	var faults []error
-	for _, a := range addrs {
-		host, port, err := net.SplitHostPort(a)
-		n, portErr := strconv.ParseUint(port, 10, 16)
-		if err != nil || portErr != nil || host == "" || n == 0 {
-			faults = append(faults, fmt.Errorf("%s: %q is not host:port", key, a))
-		}
-	}
-	return faults
+	return k.Validate()
 }

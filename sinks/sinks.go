@@ -29,6 +29,8 @@ var (
 	// ErrGap means that changes between the sink's cursor and what can be sent
 	// are gone, on either side. The deliverer resyncs.
 	ErrGap = errors.New("changes are missing between the sink and the state")
+	// ErrNotKept means that the sink does not keep the table.
+	ErrNotKept = errors.New("the sink does not keep this table")
 )
 
 // Progress is a point of the committed state: a commit number within an epoch,

@@ -19,7 +19,7 @@ var law = map[string][]string{
 	"table":           {"event"},
 	"state":           {"event"},
 	"ingest":          {"event", "channel"},
-	"ingest/*":        {"event", "channel", "ingest"},
+	"ingest/*":        {"event", "channel", "ingest", "configs/check"},
 	"ingest/generate": {"event"},
 	"history":         {"event", "state"},
 	"fraud":           {"event"},
@@ -30,10 +30,12 @@ var law = map[string][]string{
 	"pacing":          {"event", "table"},
 	"pacing/*":        {"event", "table", "pacing"},
 	"sinks":           {"event", "table"},
-	"sinks/*":         {"event", "table", "sinks"},
+	"sinks/*":         {"event", "table", "sinks", "configs/check"},
 	"web":             {"event", "table", "web/*"},
 	"web/*":           {"event", "table"},
-	"configs":         {"event", "state", "ingest", "fraud", "sessionize", "attribution", "pipeline", "pacing", "sinks", "sinks/*", "web"},
+	"configs":         {"event", "configs/check", "state", "ingest", "ingest/*", "fraud", "sessionize", "attribution", "pipeline", "pacing", "sinks", "sinks/*", "web"},
+
+	"configs/check": {},
 
 	// The oracle recomputes what the stages do: it shares their configuration
 	// and the words, never their code (its own tests see to that).

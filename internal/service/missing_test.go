@@ -5,6 +5,13 @@ import (
 	"testing"
 
 	"github.com/tributary-data/tributary/configs"
+	"github.com/tributary-data/tributary/ingest/kafka"
+	"github.com/tributary-data/tributary/sinks/bigquery"
+	"github.com/tributary-data/tributary/sinks/clickhouse"
+	kafkasink "github.com/tributary-data/tributary/sinks/kafka"
+	"github.com/tributary-data/tributary/sinks/postgres"
+	"github.com/tributary-data/tributary/sinks/redis"
+	"github.com/tributary-data/tributary/sinks/snowflake"
 )
 
 func TestWhatIsMissingIsRefused(t *testing.T) {
@@ -13,10 +20,10 @@ func TestWhatIsMissingIsRefused(t *testing.T) {
 	if err := checkSupported(c); err != nil {
 		t.Fatalf("a configuration that can be served is refused: %v", err)
 	}
-	c.Kafka = &configs.Kafka{}
+	c.Kafka = &kafka.Config{}
 	c.Sinks = configs.Sinks{
-		Redis: &configs.RedisSink{}, ClickHouse: &configs.ClickHouseSink{}, Kafka: &configs.KafkaSink{},
-		Postgres: &configs.PostgresSink{}, BigQuery: &configs.BigQuerySink{}, Snowflake: &configs.SnowflakeSink{},
+		Redis: &redis.Config{}, ClickHouse: &clickhouse.Config{}, Kafka: &kafkasink.Config{},
+		Postgres: &postgres.Config{}, BigQuery: &bigquery.Config{}, Snowflake: &snowflake.Config{},
 	}
 	var bad *configs.Error
 	if err := checkSupported(c); !errors.As(err, &bad) || len(bad.Faults) != 7 {

@@ -26,7 +26,6 @@ import (
 	"github.com/tributary-data/tributary/ingest"
 	"github.com/tributary-data/tributary/pipeline"
 	"github.com/tributary-data/tributary/sinks"
-	"github.com/tributary-data/tributary/sinks/files"
 	"github.com/tributary-data/tributary/state"
 	"github.com/tributary-data/tributary/web"
 )
@@ -234,12 +233,8 @@ func (s *service) announce(l net.Listener) {
 // openSinks opens the configured sinks, and takes a later epoch where one of
 // them has seen more than the state: the state was put back to an earlier time.
 func (s *service) openSinks(ctx context.Context) error {
-	if f := s.cfg.Sinks.Files; f != nil {
-		format, err := files.ParseFormat(f.Format)
-		if err != nil {
-			return err
-		}
-		sink, err := files.NewSink(f.Dir, format)
+	for _, name := range SinkNames(s.cfg) {
+		sink, err := OpenSink(ctx, s.cfg, name, s.opt.Version, s.log)
 		if err != nil {
 			return err
 		}
