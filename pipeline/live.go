@@ -20,6 +20,9 @@ type LiveOptions struct {
 	// Paused says why nothing may be taken in now, such as a full disk; nil
 	// when it may. It is asked before every tick and must be quick.
 	Paused func() error
+	// Awaits says of an input that the state knows whether it will be joined:
+	// until then it holds the watermark where it was. Nil: none is.
+	Awaits func(name string) bool
 }
 
 // What Submit answers when the records were not taken.
@@ -34,9 +37,10 @@ type Live struct {
 	e     *Engine
 	opt   LiveOptions
 	clock *Clock
-	names []string
 	queue chan *submission
 	views chan chan *View
+	joins chan func()   // run by the goroutine of Run, between ticks
+	held  []*submission // handed in, and then the pipeline paused; Run's
 
 	folded   time.Time     // when rollups were last written
 	stop     chan struct{} // closed when nothing more is taken
@@ -54,22 +58,15 @@ type Live struct {
 	}
 }
 
-// InputStatus is what is known of one input.
-type InputStatus struct {
-	Name      string
-	Max       event.Millis // greatest input time
-	Watermark event.Millis
-	Begun     bool
-	Idle      bool
-	Records   int64
-	arrived   time.Time
-}
-
 // submission is a run of records of one input.
 type submission struct {
 	input    int
 	records  []event.Record
 	received time.Time
+	times    []event.Millis // of each record's arrival at its broker; nil: received
+	position []byte         // where the input stands after them; nil: as it was
+	atEnd    bool
+	keep     bool // when the pipeline pauses it waits instead of being refused
 	outcomes []Outcome
 	done     chan error
 }
@@ -100,8 +97,8 @@ func NewLive(e *Engine, names []string, opt LiveOptions) (*Live, error) {
 		opt.Now = time.Now
 	}
 	l := &Live{
-		e: e, opt: opt, names: names, queue: make(chan *submission, maxQueued), views: make(chan chan *View), done: make(chan struct{}), stop: make(chan struct{}),
-		clock: NewClock(e.cfg.Time.OutOfOrderness, len(names), e.watermark),
+		e: e, opt: opt, queue: make(chan *submission, maxQueued), views: make(chan chan *View), joins: make(chan func()),
+		done: make(chan struct{}), stop: make(chan struct{}), clock: NewClock(e.cfg.Time.OutOfOrderness, 0, e.watermark),
 	}
 	l.mu.changed = make(chan struct{})
 	var stored []InputStatus
@@ -110,17 +107,11 @@ func NewLive(e *Engine, names []string, opt LiveOptions) (*Live, error) {
 			return nil, fmt.Errorf("read the inputs of the last commit: %w", err)
 		}
 	}
-	now := opt.Now()
-	for i, name := range names {
-		in := InputStatus{Name: name, Watermark: event.NoTime, arrived: now}
-		for _, s := range stored {
-			if s.Name == name && s.Begun {
-				in.Max, in.Begun, in.Records = s.Max, true, s.Records
-				l.clock.Seen(i, s.Max)
-				in.Watermark = l.clock.Reached(i)
-			}
+	l.park(stored)
+	for _, name := range names {
+		if _, err := l.join(name, JoinOptions{}); err != nil {
+			return nil, err
 		}
-		l.mu.inputs = append(l.mu.inputs, in)
 	}
 	return l, nil
 }
@@ -140,7 +131,7 @@ func (l *Live) Submit(ctx context.Context, input int, records []event.Record) ([
 // order, and wait blocks until they are durable. It does not block itself; when
 // too much is waiting it answers ErrBusy.
 func (l *Live) Hand(input int, records []event.Record) (wait func(context.Context) ([]Outcome, error), err error) {
-	s := &submission{input: input, records: records, received: l.opt.Now(), done: make(chan error, 1)}
+	s := &submission{input: input, records: records, received: l.opt.Now(), atEnd: true, done: make(chan error, 1)}
 	select {
 	case <-l.stop:
 		return nil, ErrStopping
@@ -159,6 +150,11 @@ func (l *Live) Hand(input int, records []event.Record) (wait func(context.Contex
 	default:
 		return nil, ErrBusy
 	}
+	return l.waiter(s), nil
+}
+
+// waiter gives what blocks until the submission is durable.
+func (l *Live) waiter(s *submission) func(context.Context) ([]Outcome, error) {
 	return func(ctx context.Context) ([]Outcome, error) {
 		select {
 		case err := <-s.done:
@@ -175,7 +171,7 @@ func (l *Live) Hand(input int, records []event.Record) (wait func(context.Contex
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-	}, nil
+	}
 }
 
 // Run works until ctx ends, then takes nothing more, finishes what was taken,
@@ -216,8 +212,9 @@ func (l *Live) loop(ctx context.Context, durable *syncer) error {
 		case <-durable.failed:
 			return durable.err
 		case <-quiet.C:
-			if l.checkPause() == nil && (l.leaveIdle() || l.e.rollups.since > 0 && time.Since(l.folded) >= foldAfter) {
-				if err := l.tick(nil, FoldAll, durable); err != nil {
+			if l.checkPause() == nil && (l.leaveIdle() || len(l.held) > 0 || l.e.rollups.since > 0 && time.Since(l.folded) >= foldAfter) {
+				batch, l.held = l.held, nil
+				if err := l.tick(batch, FoldAll, durable); err != nil {
 					return err
 				}
 			}
@@ -231,16 +228,18 @@ func (l *Live) loop(ctx context.Context, durable *syncer) error {
 				return err
 			}
 			continue
+		case do := <-l.joins:
+			do()
+			continue
 		case s := <-l.queue:
 			batch = append(batch, s)
 		}
 		batch = l.gather(ctx, batch, time.Until(next))
 		if err := l.checkPause(); err != nil {
-			for _, s := range batch {
-				s.done <- err
-			}
+			l.refuse(batch, err)
 			continue
 		}
+		batch, l.held = append(l.held, batch...), nil
 		next = time.Now().Add(l.opt.Tick)
 		if err := l.tick(batch, FoldOn, durable); err != nil {
 			return err
@@ -309,14 +308,24 @@ func (l *Live) gather(ctx context.Context, batch []*submission, wait time.Durati
 	return batch
 }
 
-// drain applies what was taken before the stop.
+// drain applies what was taken before the stop. Behind what a pause holds back
+// nothing of the same order may be applied: its sources send it again.
 func (l *Live) drain(durable *syncer) error {
+	paused := len(l.held) > 0
+	for _, s := range l.held {
+		s.done <- ErrStopping
+	}
+	l.held = nil
 	for {
 		var batch []*submission
 		for len(batch) < maxQueued {
 			select {
 			case s := <-l.queue:
-				batch = append(batch, s)
+				if paused && s.keep {
+					s.done <- ErrStopping
+				} else {
+					batch = append(batch, s)
+				}
 				continue
 			default:
 			}
@@ -341,7 +350,11 @@ func (l *Live) tick(batch []*submission, fold Fold, durable *syncer) error {
 			r := &s.records[i]
 			t.Records = append(t.Records, Stamped{r, l.clock.Watermark()})
 			if r.Dead == nil {
-				l.clock.Seen(s.input, min(r.Event.Time, now))
+				at := min(r.Event.Time, now)
+				if s.times != nil {
+					at = min(at, s.times[i])
+				}
+				l.clock.Seen(s.input, at)
 			}
 		}
 	}
@@ -375,42 +388,6 @@ func (l *Live) tick(batch []*submission, fold Fold, durable *syncer) error {
 	}
 	durable.add(c, batch, applied)
 	return nil
-}
-
-// noteInputs brings the status of the inputs up to date and encodes it.
-func (l *Live) noteInputs(batch []*submission) []byte {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, s := range batch {
-		in := &l.mu.inputs[s.input]
-		in.Records += int64(len(s.records))
-		in.arrived = s.received
-	}
-	for i := range l.mu.inputs {
-		in, c := &l.mu.inputs[i], &l.clock.inputs[i]
-		in.Max, in.Begun, in.Idle, in.Watermark = c.max, c.begun, c.out, l.clock.Reached(i)
-	}
-	b, err := json.Marshal(l.mu.inputs)
-	if err != nil {
-		bug("encode inputs: %v", err)
-	}
-	return b
-}
-
-// leaveIdle takes inputs out of the watermark that have been silent for long,
-// and says whether that moved it.
-func (l *Live) leaveIdle() bool {
-	before, now := l.clock.Watermark(), l.opt.Now()
-	l.mu.Lock()
-	for i := range l.mu.inputs {
-		in := &l.mu.inputs[i]
-		if in.Begun && !in.Idle && now.Sub(in.arrived) >= l.opt.IdleAfter {
-			in.Idle = true
-			l.clock.Leave(i)
-		}
-	}
-	l.mu.Unlock()
-	return l.clock.Watermark() > before
 }
 
 // LiveStatus is a copy of what the pipeline knows of itself.

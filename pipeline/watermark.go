@@ -7,11 +7,14 @@ type clockInput struct {
 	max   event.Millis // greatest input time seen
 	begun bool
 	out   bool // finished or idle: it holds nothing up
+	holds bool // also before its first record
 }
 
 // Clock is the watermark over a set of inputs: the minimum of what each has
-// reached less the allowed disorder, over those that have begun and are neither
-// finished nor idle. It never goes back.
+// reached less the allowed disorder, over those that are neither finished nor
+// idle. One that has not begun is left out, unless it was added as one that
+// holds: then the watermark stays where it is until it begins or leaves. It
+// never goes back.
 type Clock struct {
 	disorder  event.Millis
 	inputs    []clockInput
@@ -52,6 +55,23 @@ func (c *Clock) Seen(i int, t event.Millis) {
 	}
 }
 
+// Add adds an input that has not begun, and gives its number.
+func (c *Clock) Add(holds bool) int {
+	c.inputs = append(c.inputs, clockInput{holds: holds})
+	return len(c.inputs) - 1
+}
+
+// Restore puts an input where it was before a restart. The watermark, which
+// was restored by itself, does not move before the next record: others may not
+// be back yet.
+func (c *Clock) Restore(i int, t event.Millis) {
+	c.inputs[i].max, c.inputs[i].begun = t, true
+}
+
+// Hold ends the idleness of an input from which nothing has come: it lags or
+// cannot be reached, so what it holds may be older than what others have shown.
+func (c *Clock) Hold(i int) { c.inputs[i].out = false }
+
 // Leave takes an input out of the minimum: it is finished, or idle until its
 // next record.
 func (c *Clock) Leave(i int) {
@@ -63,8 +83,12 @@ func (c *Clock) Leave(i int) {
 func (c *Clock) advance() {
 	low, held := event.EndOfTime, false
 	for i := range c.inputs {
-		if in := &c.inputs[i]; in.begun && !in.out {
+		switch in := &c.inputs[i]; {
+		case in.out:
+		case in.begun:
 			low, held = min(low, in.max), true
+		case in.holds:
+			return
 		}
 	}
 	if held {
