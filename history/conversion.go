@@ -90,11 +90,6 @@ func ConversionTimeKey(b []byte, t event.Millis, id string) []byte {
 	return append(state.AppendTime(append(b, byte(state.ConvTimes)), t), id...)
 }
 
-// PendingKey lists conversions that are not final.
-func PendingKey(b []byte, t event.Millis, id string) []byte {
-	return append(state.AppendTime(append(b, byte(state.Pending)), t), id...)
-}
-
 // AppendValue encodes all that is not in the key.
 func (c *Conversion) AppendValue(b []byte) []byte {
 	b = binary.AppendUvarint(b, c.Rev)

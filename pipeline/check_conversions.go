@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -98,7 +99,7 @@ func (a *auditor) addConversion(c *history.Conversion, byTime, byTouch map[strin
 
 func (a *auditor) checkConversion(c *history.Conversion) error {
 	a.checkCreditSums(c)
-	pending, err := a.has(history.PendingKey(nil, c.Time, c.ID), []byte(c.Person))
+	waits, pending, err := a.pendingOf(c)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,25 @@ func (a *auditor) checkConversion(c *history.Conversion) error {
 	if err := a.checkOrder(c); err != nil {
 		return err
 	}
-	return a.checkPath(c)
+	return a.checkPath(c, waits)
+}
+
+// pendingOf reads what waits for a conversion, and whether it is in the index of
+// what is not final.
+func (a *auditor) pendingOf(c *history.Conversion) ([]event.Touch, bool, error) {
+	key := history.PendingKey(nil, c.Time, c.ID)
+	v, err := a.v.snap.Get(key)
+	if errors.Is(err, state.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	p, err := history.ParsePending(key, v)
+	if err != nil || p.Person != c.Person {
+		a.index.bad("the index of what is pending has %s of %q: %v", c.ID, p.Person, err)
+	}
+	return p.Added, true, nil
 }
 
 func (a *auditor) checkCreditSums(c *history.Conversion) {
@@ -194,8 +213,8 @@ func (a *auditor) checkOrder(c *history.Conversion) error {
 }
 
 // checkPath finds the touches of a conversion anew, where all that could be one
-// is still kept.
-func (a *auditor) checkPath(c *history.Conversion) error {
+// is still kept. Those that wait are in the history, not yet in the record.
+func (a *auditor) checkPath(c *history.Conversion, waits []event.Touch) error {
 	e := a.v.e
 	lb := &e.cfg.Attribution.Lookback
 	if !c.Counted() || c.Time-lb.Greatest().Millis()-attribution.VisitSuppression < e.retained.History ||
@@ -206,6 +225,7 @@ func (a *auditor) checkPath(c *history.Conversion) error {
 	if err != nil {
 		return err
 	}
+	c = a.s.withTouches(c, waits)
 	a.paths.expect(dropped == c.Dropped && slices.Equal(touches, c.Touches), "conversion %s of %s: its path has %s; found anew %s", c.ID, c.Person, describePath(c.Touches, c.Dropped), describePath(touches, dropped))
 	return nil
 }

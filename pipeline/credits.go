@@ -72,6 +72,7 @@ func (s *shard) gather() {
 			}
 		}
 	})
+	s.settleDeferred()
 }
 
 // recompute brings the shard's conversions up to date: the last phase.
@@ -120,6 +121,9 @@ func (s *shard) conversionsInSpans(p *person) error {
 			return err
 		}
 		for _, k := range keys {
+			if s.mayDefer(p, k) {
+				continue
+			}
 			w, err := s.load(p, k, cause{})
 			if err != nil {
 				return err
@@ -208,10 +212,14 @@ func (s *shard) findSessions(p *person) error {
 func (s *shard) recomputeConversion(p *person, w *conversionWork) error {
 	now := w.now
 	if w.removed {
+		if w.was != nil {
+			s.deferred.take(conversionKey{w.was.ID, w.was.Time})
+		}
 		return s.removeConversion(w)
 	}
 	isNew := w.was == nil
 	counted := now.Counted()
+	late := s.takeDeferred(now)
 	switch {
 	case !counted:
 		now.Touches, now.Dropped = nil, 0
@@ -221,11 +229,11 @@ func (s *shard) recomputeConversion(p *person, w *conversionWork) error {
 			return err
 		}
 	default:
-		for i := range w.added {
-			if err := s.e.dict.Name(&w.added[i]); err != nil {
+		for _, t := range slices.Concat(late, w.added) {
+			if err := s.e.dict.Name(&t); err != nil {
 				return err
 			}
-			now.Touches, now.Dropped = attribution.Insert(now.Touches, now.Dropped, s.credited().MaxTouches, w.added[i])
+			now.Touches, now.Dropped = attribution.Insert(now.Touches, now.Dropped, s.credited().MaxTouches, t)
 		}
 	}
 	final := now.Time <= s.e.watermark
@@ -238,7 +246,7 @@ func (s *shard) recomputeConversion(p *person, w *conversionWork) error {
 		before = s.before.of(s.credited(), w.was)
 	}
 	after = s.after.of(s.credited(), now)
-	if w.cause.watermark >= now.Time && (isNew || !saysSame(w.was, now)) {
+	if w.cause.watermark >= now.Time && (isNew || !saysSame(s.withTouches(w.was, late), now)) {
 		now.Restated = true
 	}
 	if changed {
@@ -266,7 +274,8 @@ func (s *shard) storeConversion(w *conversionWork, final bool) error {
 		s.writes.Set(history.ConversionTimeKey(s.key[:0], now.Time, now.ID), []byte(now.Person))
 	}
 	if isNew && !final {
-		s.writes.Set(history.PendingKey(s.key[:0], now.Time, now.ID), []byte(now.Person))
+		s.value = history.AppendPending(s.value[:0], now.Person, nil)
+		s.writes.Set(history.PendingKey(s.key[:0], now.Time, now.ID), s.value)
 	} else if !isNew && final && !w.was.Final {
 		s.writes.Delete(history.PendingKey(s.key[:0], now.Time, now.ID))
 	}

@@ -90,6 +90,7 @@ type Engine struct {
 		watermark    event.Millis
 		counts       Counts
 		buckets      *history.Buckets
+		outbox       int64 // keys put into the outbox since the start
 	}
 }
 
@@ -134,6 +135,9 @@ func Open(cfg Config, store *state.Store, opt Options) (*Engine, error) {
 			people: map[string]*person{}, ids: map[string][]history.Known{},
 			linked: map[string]string{}, members: map[string]map[string]membership{},
 		})
+	}
+	if err := e.loadDeferred(); err != nil {
+		return nil, fmt.Errorf("find what waits for conversions: %w", err)
 	}
 	e.counts = counts
 	e.published.commit, e.published.watermark = e.commit, e.watermark
@@ -244,10 +248,10 @@ func (e *Engine) Commit() uint64 { return e.commit }
 // Config is what the engine was opened with.
 func (e *Engine) Config() *Config { return &e.cfg }
 
-// Close writes what is still only packed, in a commit of its own: a sink that
-// is at the last one learns of these rows too. The store stays open.
+// Close writes what is still only packed or waits, in a commit of its own: a
+// sink that is at the last one learns of these rows too. The store stays open.
 func (e *Engine) Close() error {
-	if e.rollups.since == 0 {
+	if e.rollups.since == 0 && e.Unsettled() == 0 {
 		return nil
 	}
 	c, err := e.Tick(&Tick{Watermark: e.watermark, Inputs: e.inputs, Fold: FoldAll})
@@ -266,6 +270,7 @@ func (e *Engine) fold(f Fold, b *state.Batch) {
 			n++
 		}
 	}
+	defer func() { e.published.outbox += int64(n) }() // Tick holds the lock
 	r := e.rollups
 	r.since++
 	if f == FoldAll || e.opt.FoldEvery > 0 && r.since >= e.opt.FoldEvery {

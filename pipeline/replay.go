@@ -100,6 +100,7 @@ type merger struct {
 	tick    []Stamped
 	jumps   []Jump
 	ticks   int
+	ended   bool // what remains is the last tick
 	used    []used
 	commits *commits
 }
@@ -155,6 +156,7 @@ func (m *merger) run() error {
 			m.clock.Leave(q.n)
 		}
 	}
+	m.ended = true
 	if err := m.flush(m.clock.Watermark()); err != nil || m.opt.Open {
 		return err
 	}
@@ -224,7 +226,11 @@ func (m *merger) flush(watermark event.Millis) error {
 	if m.ticks++; m.ticks%replayFold == 0 {
 		fold = FoldBegin
 	}
-	c, err := m.e.Tick(&Tick{Records: m.tick, Watermark: watermark, Fold: fold})
+	settle := Later
+	if m.ended {
+		settle = 0
+	}
+	c, err := m.e.Tick(&Tick{Records: m.tick, Watermark: watermark, Settle: settle, Fold: fold})
 	if err != nil {
 		return err
 	}

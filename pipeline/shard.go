@@ -81,6 +81,7 @@ type shard struct {
 	relinked []linkChange
 	stats    Counts
 	outbox   [][]byte
+	deferred deferred
 	before   creditBuffer
 	after    creditBuffer
 	summed   creditSums

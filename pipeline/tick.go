@@ -19,11 +19,19 @@ type Tick struct {
 	Rejudged []Rejudged
 	// Watermark after the last record.
 	Watermark event.Millis
+	// Settle bounds how many conversions each shard brings up to date for which
+	// all that came is a touch, and which are not final: the rest of them wait
+	// for a later tick, or to be final. 0: no bound. Later: none.
+	Settle int
 	// Fold says what becomes of the rollup rows that changed.
 	Fold Fold
 	// Inputs is what the sequencer needs to go on after this tick.
 	Inputs []byte
 }
+
+// Later is the Settle of a tick after which nobody looks: each conversion takes
+// the touches that come out of order at once, when it becomes final.
+const Later = -1
 
 // Fold says which rollup rows a tick writes: those of the cycle under way, a new
 // cycle's, or all.
@@ -85,6 +93,9 @@ func (e *Engine) Tick(t *Tick) (*Commit, error) {
 	}
 	if err := e.openReaders(); err != nil {
 		return nil, err
+	}
+	for _, s := range e.shards {
+		s.deferred.allow(t.Settle)
 	}
 	for _, phase := range []func(*shard){
 		// Which records are applied: not too late, not applied before.
@@ -229,15 +240,19 @@ func (e *Engine) findDue(b *state.Batch) (due []conversionRef, err error) {
 	// tombstones.
 	from := e.published.watermark
 	end := state.After(state.AppendTime([]byte{byte(state.Pending)}, e.watermark))
+	var bad error
 	err = e.store.Scan(state.AppendTime([]byte{byte(state.Pending)}, from), end, func(k, v []byte) bool {
-		due = append(due, conversionRef{id: string(k[9:]), time: state.Time(k[1:]), person: string(v)})
+		var p history.Pending
+		if p, bad = history.ParsePending(k, v); bad != nil {
+			return false
+		}
+		due = append(due, conversionRef{id: p.ID, time: p.Time, person: p.Person})
 		return true
 	})
-	if err != nil {
+	if err = errors.Join(err, bad); err != nil {
 		return nil, err
 	}
 	end = state.After(state.AppendTime([]byte{byte(state.Expiry)}, e.watermark))
-	var bad error
 	err = e.store.Scan(state.AppendTime([]byte{byte(state.Expiry)}, from), end, func(k, _ []byte) bool {
 		var text string
 		if _, text, bad = history.ParseExpiry(k); bad != nil {
@@ -305,6 +320,7 @@ func (e *Engine) finish(t *Tick, c *Commit) error {
 	if len(packed) > 8 {
 		c.batch.Set(deltaKey(e.commit), packed)
 	}
+	e.published.outbox += int64(n)
 	e.fold(t.Fold, c.batch)
 	e.expire(c.batch)
 	e.inputs = t.Inputs

@@ -37,7 +37,7 @@ func TestReadersAgree(t *testing.T) {
 				t.Errorf("close: %v", err)
 			}
 		}()
-		model := map[string]string{string(metaFormat): "\x01", string(metaEpoch): "\x00\x00\x00\x01"}
+		model := map[string]string{string(metaFormat): string([]byte{Format}), string(metaEpoch): "\x00\x00\x00\x01"}
 		write := func(steps int) {
 			b, other := s.NewBatch(), s.NewBatch()
 			for range steps {

@@ -28,7 +28,7 @@ import (
 )
 
 // Format is the version of keys and values. A program opens only its own.
-const Format = 1
+const Format = 2
 
 // Options are what a caller chooses when it opens a store.
 type Options struct {

@@ -137,10 +137,10 @@ func TestForeignFormat(t *testing.T) {
 	for _, readOnly := range []bool{false, true} {
 		dir := filepath.Join(t.TempDir(), "data")
 		s := mustOpen(t, dir)
-		put(t, s, string(metaFormat), "\x02")
+		put(t, s, string(metaFormat), string([]byte{Format + 1}))
 		closeStore(t, s)
 		if _, err := Open(dir, Options{ReadOnly: readOnly}); !errors.Is(err, ErrVersion) {
-			t.Errorf("format 2 (reading only: %v): %v, want %v", readOnly, err, ErrVersion)
+			t.Errorf("the next format (reading only: %v): %v, want %v", readOnly, err, ErrVersion)
 		}
 
 		foreign := filepath.Join(t.TempDir(), "foreign")
