@@ -260,7 +260,7 @@ func (l *Live) loop(ctx context.Context, durable *syncer) error {
 // settleLive is how many conversions a tick brings up to date for touches out of
 // order, on each shard: all of them, unless persons are very busy. One of 200
 // touches takes half a millisecond.
-const settleLive = 4
+const settleLive = 2
 
 // foldNow writes the rollup rows that wait in memory.
 func (l *Live) foldNow(durable *syncer) error {
