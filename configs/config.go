@@ -17,6 +17,7 @@ import (
 	"github.com/tributary-data/tributary/fraud"
 	"github.com/tributary-data/tributary/ingest"
 	"github.com/tributary-data/tributary/ingest/kafka"
+	"github.com/tributary-data/tributary/internal/auth"
 	"github.com/tributary-data/tributary/pipeline"
 	"github.com/tributary-data/tributary/sessionize"
 	"github.com/tributary-data/tributary/state"
@@ -26,6 +27,7 @@ import (
 // Config is the whole configuration.
 type Config struct {
 	Server      web.Config          `yaml:"server"`
+	Auth        *auth.Config        `yaml:"auth"` // nil: off
 	State       state.Config        `yaml:"state"`
 	Kafka       *kafka.Config       `yaml:"kafka"` // nil: off
 	Ingest      ingest.Config       `yaml:"ingest"`

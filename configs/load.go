@@ -103,7 +103,7 @@ func loadEnv(c *Config, origins *Origins, env []string) []Fault {
 	var faults []Fault
 	for _, entry := range slices.Sorted(slices.Values(env)) {
 		name, value, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, EnvPrefix) || value == "" || name == ConfigEnv {
+		if !strings.HasPrefix(name, EnvPrefix) || value == "" || name == ConfigEnv || strings.HasPrefix(name, KeyEnv) {
 			continue
 		}
 		at := Origin{Env: name}
@@ -127,6 +127,9 @@ func loadEnv(c *Config, origins *Origins, env []string) []Fault {
 
 // ConfigEnv names the configuration file where no flag does.
 const ConfigEnv = EnvPrefix + "CONFIG"
+
+// KeyEnv holds the key that commands send to a running server.
+const KeyEnv = EnvPrefix + "API_KEY"
 
 // maxEnvEdits is how far a name of the environment may be from one of ours and
 // still be taken for a slip. It is small, because all begin alike.

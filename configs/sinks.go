@@ -2,8 +2,10 @@ package configs
 
 import (
 	"github.com/tributary-data/tributary/ingest/kafka"
+	"github.com/tributary-data/tributary/internal/auth"
 	"github.com/tributary-data/tributary/sinks/bigquery"
 	"github.com/tributary-data/tributary/sinks/clickhouse"
+	"github.com/tributary-data/tributary/sinks/files"
 	kafkasink "github.com/tributary-data/tributary/sinks/kafka"
 	"github.com/tributary-data/tributary/sinks/postgres"
 	"github.com/tributary-data/tributary/sinks/redis"
@@ -16,21 +18,22 @@ type Sinks struct {
 	Redis      *redis.Config      `yaml:"redis"`
 	ClickHouse *clickhouse.Config `yaml:"clickhouse"`
 	Kafka      *kafkasink.Config  `yaml:"kafka"`
-	Files      *FilesSink         `yaml:"files"`
+	Files      *files.Config      `yaml:"files"`
 	Postgres   *postgres.Config   `yaml:"postgres"`
 	BigQuery   *bigquery.Config   `yaml:"bigquery"`
 	Snowflake  *snowflake.Config  `yaml:"snowflake"`
 }
 
-// FilesSink writes a file for each table.
-type FilesSink struct {
-	Dir    string `yaml:"dir"`
-	Format string `yaml:"format"` // ndjson, csv, parquet
-}
+// FilesSink is the section of the files sink.
+type FilesSink = files.Config
 
 // fill gives an optional section that was just switched on its defaults.
 func fill(section any) {
 	switch s := section.(type) {
+	case *auth.Config:
+		*s = auth.DefaultConfig()
+	case *auth.OIDC:
+		*s = auth.DefaultOIDC()
 	case *kafka.Config:
 		*s = kafka.DefaultConfig()
 	case *redis.Config:
@@ -39,8 +42,8 @@ func fill(section any) {
 		*s = clickhouse.DefaultConfig()
 	case *kafkasink.Config:
 		*s = kafkasink.DefaultConfig()
-	case *FilesSink:
-		*s = FilesSink{Dir: "out", Format: "parquet"}
+	case *files.Config:
+		*s = files.DefaultConfig()
 	case *postgres.Config:
 		*s = postgres.DefaultConfig()
 	case *bigquery.Config:

@@ -21,6 +21,7 @@ func validate(c *Config, origins *Origins, before []Fault) []Fault {
 		faults []error
 	}{
 		{"server", expand("server", c.Server.Validate())},
+		{"auth", authFaults(c.Auth, origins)},
 		{"state", c.State.Validate()},
 		{"kafka", kafkaFaults(c.Kafka)},
 		{"ingest", expand("ingest", c.Ingest.Validate())},
@@ -119,8 +120,8 @@ func (s Sinks) validate() []error {
 	if s.Kafka != nil {
 		add("kafka", s.Kafka.Validate())
 	}
-	if f := s.Files; f != nil {
-		add("files", slices.Concat(check.Required("dir", f.Dir), check.OneOf("format", f.Format, "ndjson", "csv", "parquet")))
+	if s.Files != nil {
+		add("files", s.Files.Validate())
 	}
 	if s.Postgres != nil {
 		add("postgres", s.Postgres.Validate())

@@ -22,6 +22,7 @@ type conversionWork struct {
 	added   []event.Touch // else these were added to it
 	dirty   bool          // something else of it has
 	removed bool
+	erased  bool // with all that was ever said of it
 	due     bool // the watermark reached it
 	cause   cause
 }
@@ -291,7 +292,12 @@ func (s *shard) removeConversion(w *conversionWork) error {
 	before := s.before.of(s.credited(), c)
 	w.now = &history.Conversion{ID: c.ID, Time: c.Time, Person: c.Person, Name: c.Name, Currency: c.Currency, Journals: c.Journals}
 	s.rollUp(w, before, nil)
-	if c.Final {
+	if w.erased {
+		if err := s.eraseJournal(c); err != nil {
+			return err
+		}
+	}
+	if c.Final && !w.erased {
 		s.journal(w, before, nil, false)
 	} else {
 		s.writes.Delete(history.PendingKey(s.key[:0], c.Time, c.ID))
@@ -454,7 +460,7 @@ func (s *shard) journal(w *conversionWork, before, after []credit, first bool) {
 	}
 	for i, k := range keys {
 		d := diff[k]
-		s.key = journalKey(s.key[:0], fmt.Sprintf("%s@%d/%06d/%s/%04d", w.now.ID, w.now.Time, w.now.Journals, k.model, i))
+		s.key = journalKey(s.key[:0], fmt.Sprintf("%s%06d/%s/%04d", journalPrefix(w.now.ID, w.now.Time), w.now.Journals, k.model, i))
 		s.value = appendJournal(s.value[:0], journalEntry{
 			conversion: w.now.ID, model: k.model, touchTime: k.time, touchID: k.id, touchType: k.typ,
 			ppm: d.ppm, micros: d.micros, cause: kind, at: at,
@@ -464,6 +470,9 @@ func (s *shard) journal(w *conversionWork, before, after []credit, first bool) {
 	}
 	w.now.Journals++
 }
+
+// journalPrefix begins the ids of all entries of a conversion.
+func journalPrefix(id string, t event.Millis) string { return fmt.Sprintf("%s@%d/", id, t) }
 
 func journalKey(b []byte, id string) []byte { return append(append(b, byte(state.Journal)), id...) }
 

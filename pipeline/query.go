@@ -347,7 +347,14 @@ func (v *View) changeOf(key []byte, out []Changed) ([]Changed, error) {
 		}
 		return simple(table.Verdicts, r, nil, nil)
 	case state.LateEvents:
-		r, err := parsed(lateRow, key, value)
+		if value == nil { // erased: the key says which row it was
+			r, err := lateRow(key, state.AppendText(state.AppendTime(nil, 0), ""))
+			if err != nil {
+				return nil, err
+			}
+			return simple(table.LateEvents, nil, r[:table.LateEvents.Keys], nil)
+		}
+		r, err := lateRow(key, value)
 		return simple(table.LateEvents, r, nil, err)
 	case state.DeadLetters:
 		r, err := parsed(deadLetterRow, key, value)
@@ -366,11 +373,12 @@ func parsed(parse func(k, v []byte) (table.Row, error), key, value []byte) (tabl
 
 func (v *View) rev() uint64 { return uint64(v.e.store.Epoch())<<40 | v.Commit }
 
-// PendingAfter is about how many commits a sink at a commit lacks.
-func (e *Engine) PendingAfter(after uint64) int64 {
+// Outbox is the last commit, and how many keys went into the outbox since the
+// engine was opened.
+func (e *Engine) Outbox() (commit uint64, keys int64) {
 	e.published.RLock()
 	defer e.published.RUnlock()
-	return int64(e.published.commit - min(after, e.published.commit))
+	return e.published.commit, e.published.outbox
 }
 
 // LastCommit is the number of a store's last commit, without opening an engine.

@@ -17,6 +17,8 @@ type Tick struct {
 	// Rejudged are verdict changes from outside, such as from a new list; they
 	// come after the records.
 	Rejudged []Rejudged
+	// Erased is what of persons is taken out. Such a tick has no records.
+	Erased *erasure
 	// Watermark after the last record.
 	Watermark event.Millis
 	// Settle bounds how many conversions each shard brings up to date for which
@@ -101,7 +103,13 @@ func (e *Engine) Tick(t *Tick) (*Commit, error) {
 		// Which records are applied: not too late, not applied before.
 		(*shard).admit,
 		// The owners of conversions, rule keys and anonymous ids take theirs.
-		func(s *shard) { s.takeConversions(); s.countClicks(); s.identify(); s.rejudge(t.Rejudged) },
+		func(s *shard) {
+			s.takeConversions()
+			s.countClicks()
+			s.identify()
+			s.rejudge(t.Rejudged)
+			s.erase(t.Erased)
+		},
 		// Verdicts, but for repeated orders.
 		func(s *shard) { s.takeLinks(); s.judge() },
 		// Repeated orders, and which adjustment counts.
@@ -292,6 +300,9 @@ func (e *Engine) openReaders() error {
 // finish merges what the shards wrote into the commit and applies it.
 func (e *Engine) finish(t *Tick, c *Commit) error {
 	if err := e.keepTooLate(t, c); err != nil {
+		return err
+	}
+	if err := e.eraseKeys(t.Erased, c); err != nil {
 		return err
 	}
 	packed := binary.BigEndian.AppendUint64(e.packed[:0], e.rev)

@@ -42,6 +42,18 @@ func (s *shard) sendClick(it *item) {
 	}
 }
 
+// countedUnder lists the rule keys of a click.
+func (s *shard) countedUnder(ev *event.Event) (keys [][state.VelocityKey]byte) {
+	for _, rule := range s.e.clickRules {
+		b, ok := rule.AppendKey(s.buf[:0], ev)
+		s.buf = b
+		if ok {
+			keys = append(keys, xxh3.Hash128(b).Bytes())
+		}
+	}
+	return keys
+}
+
 // countClicks judges the keys that got clicks: those clicks, and the few after
 // them whose windows reach back over them.
 func (s *shard) countClicks() {

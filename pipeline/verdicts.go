@@ -257,6 +257,10 @@ func (s *shard) settle(p *person, c *change) error {
 	}
 	s.countInvalid(dims, ev, c.was, now, c.cause)
 	if ev.Kind != event.Conversion {
+		if c.removed {
+			s.dropVerdict(ev)
+			return nil
+		}
 		if !c.existed && ev.Reasons|ev.Shadow == 0 {
 			return nil
 		}

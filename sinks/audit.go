@@ -57,34 +57,45 @@ func AuditBy(t *table.Table) (day, currency int, summed []int) {
 	return day, currency, summed
 }
 
+// Keeper is a sink that keeps only the latest rows of its tables.
+type Keeper interface {
+	// KeepsFrom is the first day of which the sink has all rows of the table;
+	// NoDay: of every day. A comparison leaves earlier days out.
+	KeepsFrom(t *table.Table) (day int32)
+}
+
 // AuditView adds up a table of the state as Audit does a store's.
 func AuditView(ctx context.Context, v View, t *table.Table) (map[Group]Sums, error) {
+	return AddUp(t, func(fn func(table.Row) error) error {
+		return v.ScanAll(ctx, t, func(row table.Row, _ uint64) error { return fn(row) })
+	})
+}
+
+// AddUp adds up the rows that each gives, by the groups of AuditBy. Rows need be
+// valid only until fn returns.
+func AddUp(t *table.Table, each func(fn func(table.Row) error) error) (map[Group]Sums, error) {
 	day, currency, summed := AuditBy(t)
 	out := map[Group]Sums{}
-	parts, err := v.Partitions(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range parts {
-		err := v.Scan(ctx, t, p, func(row table.Row, _ uint64) error {
-			g := Group{Day: NoDay}
-			if day >= 0 && event.Millis(row[day].Int) != event.NoTime {
-				g.Day = int32(event.Millis(row[day].Int).Floor(event.Day) / event.Day)
-			}
-			if currency >= 0 {
-				g.Currency = strings.Clone(row[currency].Text)
-			}
-			s := out[g]
-			s.Rows++
-			for i, c := range summed {
-				s.Totals[i] += row[c].Int
-			}
-			out[g] = s
-			return nil
-		})
-		if err != nil {
-			return nil, err
+	currencies := map[string]string{} // copies
+	err := each(func(row table.Row) error {
+		g := Group{Day: NoDay}
+		if day >= 0 && event.Millis(row[day].Int) != event.NoTime {
+			g.Day = int32(event.Millis(row[day].Int).Floor(event.Day) / event.Day)
 		}
-	}
-	return out, nil
+		if currency >= 0 {
+			var known bool
+			if g.Currency, known = currencies[row[currency].Text]; !known {
+				g.Currency = strings.Clone(row[currency].Text)
+				currencies[g.Currency] = g.Currency
+			}
+		}
+		s := out[g]
+		s.Rows++
+		for i, c := range summed {
+			s.Totals[i] += row[c].Int
+		}
+		out[g] = s
+		return nil
+	})
+	return out, err
 }

@@ -157,6 +157,19 @@ func TestSinkAheadOrBehindResyncs(t *testing.T) {
 	}
 }
 
+// TestSinkAheadStops: where the state can take a later epoch, nothing is written
+// under the old one.
+func TestSinkAheadStops(t *testing.T) {
+	src, sink := sinktest.NewSource(), &memory{at: sinks.Progress{Epoch: 1, Commit: 9}}
+	src.Commit(late("a"))
+	opt := quiet
+	opt.StopWhenAhead = true
+	d := sinks.NewDeliverer(src, sink, opt)
+	if err := d.Run(t.Context()); !errors.Is(err, sinks.ErrAhead) || sink.resyncs != 0 || d.State().Health != sinks.Down {
+		t.Errorf("got %v, %d resyncs", err, sink.resyncs)
+	}
+}
+
 func TestPartitions(t *testing.T) {
 	day := table.Row{table.At(1768435200000 + 5), table.T("c"), table.T(""), table.T("")}
 	if p := sinks.PartitionOf(table.MinuteDelivery, day); p.String() != "2026-01-15" {

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"time"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/table"
@@ -29,6 +30,9 @@ var (
 	// ErrGap means that changes between the sink's cursor and what can be sent
 	// are gone, on either side. The deliverer resyncs.
 	ErrGap = errors.New("changes are missing between the sink and the state")
+	// ErrAhead means that the sink holds commits that the state has not made: the
+	// state was put back to an earlier time, and needs a later epoch.
+	ErrAhead = errors.New("the sink is ahead of the state, which was put back to an earlier time; start again, so that the state takes a later epoch")
 	// ErrNotKept means that the sink does not keep the table.
 	ErrNotKept = errors.New("the sink does not keep this table")
 )
@@ -50,6 +54,11 @@ func Rev(epoch uint32, commit uint64) uint64 { return uint64(epoch)<<40 | commit
 
 // Change is one key whose row changed: the current row, not an image of the
 // change. Rev may be greater than the commit of its batch.
+//
+// The credits of a conversion change together and come together: first a
+// deletion whose key has the conversion's id, an empty model and position 0,
+// which stands for all of them, then every credit that there is now, then the
+// conversion.
 type Change struct {
 	Table *table.Table
 	Part  Partition
@@ -108,14 +117,20 @@ type Source interface {
 	// that stays open holds disk space.
 	View(ctx context.Context) (View, error)
 
-	// Pending is how many changed keys lie after the commit; an estimate will
-	// do. It must be cheap.
-	Pending(after uint64) int64
+	// Pending is what lies after the commit; an estimate will do. It must be
+	// cheap.
+	Pending(after uint64) Backlog
 
 	// Ack says that the named sink holds everything up to the commit durably:
 	// the source may forget changes that every sink has acknowledged. Acks of
 	// earlier commits than before change nothing.
 	Ack(ctx context.Context, sink string, commit uint64) error
+}
+
+// Backlog is what a sink lacks.
+type Backlog struct {
+	Rows   int64     // changed keys, repeats included
+	Oldest time.Time // when the oldest commit that it lacks was seen; zero when it lacks none
 }
 
 // View is one commit of the state. It is used by one goroutine; rows handed
@@ -138,6 +153,15 @@ type View interface {
 	// of fn ends it and is returned.
 	Scan(ctx context.Context, t *table.Table, p Partition, fn func(row table.Row, rev uint64) error) error
 
+	// ScanAll gives all rows of a table in the order of their keys. One pass,
+	// where Partitions and Scan may need one for each partition.
+	ScanAll(ctx context.Context, t *table.Table, fn func(row table.Row, rev uint64) error) error
+
+	// Find gives the rows whose first key columns are those of prefix. It is
+	// quick for sessions, conversions and credits; of other tables it may read
+	// all. It may be called within the fn of a scan, whose row it leaves alone.
+	Find(ctx context.Context, t *table.Table, prefix table.Row) ([]table.Row, error)
+
 	// Close lets the commit go. A second Close does nothing.
 	Close() error
 }
@@ -151,6 +175,19 @@ type Batch struct {
 	More     bool // further batches of the same view follow at once
 	View     View // the commit that the rows are of
 }
+
+// Pace is how a sink wants to be fed; zero fields leave it to the deliverer.
+type Pace struct {
+	MaxRows  int           // keys per batch
+	MaxBytes int           // of a batch's rows, about
+	MaxAge   time.Duration // how long a change may wait for others
+	// Recheck is how often a sink that has caught up is asked for its Cursor
+	// all the same: for stores that may lose what they acknowledged.
+	Recheck time.Duration
+}
+
+// Paced is a sink with a pace of its own. It is asked once.
+type Paced interface{ Pace() Pace }
 
 // Sink is a store. All methods are called by one goroutine, its deliverer's;
 // they may block, and return when ctx ends. After an error any part of the
@@ -179,21 +216,16 @@ type Sink interface {
 	Close() error
 }
 
-// EachRow gives every row of the view, table by table and partition by
-// partition: what a resync writes.
+// EachRow gives every row of the view, table by table in the order of the keys:
+// what a resync writes.
 func EachRow(ctx context.Context, v View, fn func(c Change) error) error {
 	for _, t := range table.All {
-		parts, err := v.Partitions(ctx, t)
+		err := v.ScanAll(ctx, t, func(row table.Row, rev uint64) error {
+			key := row[:t.Keys]
+			return fn(Change{Table: t, Part: PartitionOf(t, key), Key: key, Row: row, Rev: rev})
+		})
 		if err != nil {
-			return fmt.Errorf("listing partitions of %s: %w", t.Name, err)
-		}
-		for _, p := range parts {
-			err := v.Scan(ctx, t, p, func(row table.Row, rev uint64) error {
-				return fn(Change{Table: t, Part: p, Key: row[:t.Keys], Row: row, Rev: rev})
-			})
-			if err != nil {
-				return fmt.Errorf("reading %s %s: %w", t.Name, p, err)
-			}
+			return fmt.Errorf("reading %s: %w", t.Name, err)
 		}
 	}
 	return nil

@@ -12,10 +12,12 @@ import (
 type Config struct {
 	Dir        string `yaml:"dir"`
 	DiskBudget Size   `yaml:"disk_budget"`
+	// OutboxQuota is how much of the budget rows may take that wait for sinks.
+	OutboxQuota Size `yaml:"outbox_quota"`
 }
 
 // DefaultConfig is the contract's.
-func DefaultConfig() Config { return Config{Dir: "data", DiskBudget: 20 * GB} }
+func DefaultConfig() Config { return Config{Dir: "data", DiskBudget: 20 * GB, OutboxQuota: 2 * GB} }
 
 // minDiskBudget is about one memtable; with less the store stalls before it has
 // kept anything.
@@ -30,6 +32,9 @@ func (c Config) Validate() []error {
 	}
 	if c.DiskBudget < minDiskBudget {
 		faults = append(faults, fmt.Errorf("disk_budget: is %v; the least that works is %v", c.DiskBudget, minDiskBudget))
+	}
+	if c.OutboxQuota <= 0 {
+		faults = append(faults, fmt.Errorf("outbox_quota: is %v; give the room that rows may take while a sink is down, such as 2GB", c.OutboxQuota))
 	}
 	return faults
 }

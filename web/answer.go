@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"hash/fnv"
 	"mime"
 	"net/http"
@@ -24,40 +23,7 @@ type field struct {
 }
 
 // MarshalJSON writes the members in order.
-func (o obj) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, f := range o {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		name, err := plainJSON(f.name)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(name)
-		b.WriteByte(':')
-		value, err := plainJSON(f.value)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(value)
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
-
-// plainJSON leaves <, > and & as they are: an answer is never HTML, and a
-// payload should look as it was sent.
-func plainJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
+func (o obj) MarshalJSON() ([]byte, error) { return plainJSON(o) }
 
 func (o obj) get(name string) any {
 	for _, f := range o {
@@ -77,48 +43,101 @@ type answer struct {
 	blank  obj
 }
 
-func (a *answer) write(w http.ResponseWriter, r *http.Request, asCSV bool) {
-	h := w.Header()
-	var body []byte
-	if asCSV {
-		body = csvOf(a.blank, a.rows)
-		h.Set("Content-Type", "text/csv; charset=utf-8; header=present")
-		if next, ok := a.body.get("next_cursor").(string); ok {
-			h.Set("X-Next-Cursor", next)
-		}
-	} else {
-		var err error
-		if body, err = plainJSON(a.body); err != nil {
-			panic("BUG: an answer does not marshal: " + err.Error())
-		}
-		body = append(body, '\n')
-		h.Set("Content-Type", "application/json")
+// encode writes an answer as one of the media types that its route offers.
+func (a *answer) encode(media string) *encoded {
+	e := &encoded{media: media, status: a.status}
+	if e.status == 0 {
+		e.status = http.StatusOK
 	}
-	status := a.status
-	if status == 0 {
-		status = http.StatusOK
+	var err error
+	switch media {
+	case mediaCSV:
+		e.media = mediaCSV + "; charset=utf-8; header=present"
+		e.body = csvOf(flat(a.blank, a.blank), flatAll(a.blank, a.rows))
+	case mediaNDJSON:
+		for _, row := range a.rows {
+			if e.body, err = appendJSON(e.body, row); err != nil {
+				break
+			}
+			e.body = append(e.body, '\n')
+		}
+	default:
+		e.body, err = plainJSON(a.body)
+		e.body = append(e.body, '\n')
 	}
-	send(w, r, status, body)
+	if err != nil {
+		panic("BUG: an answer does not marshal: " + err.Error())
+	}
+	if media != mediaJSON {
+		e.next, _ = a.body.get("next_cursor").(string)
+	}
+	if meta, ok := a.body.get("meta").(obj); ok {
+		e.epoch, _ = meta.get("epoch").(string)
+		e.seq, _ = meta.get("seq").(uint64)
+	}
+	return e
 }
 
-// send writes a whole body with its ETag.
+// encoded is an answer as it is sent.
+type encoded struct {
+	status int
+	media  string
+	body   []byte
+	next   string // cursor, where the body does not hold it
+	epoch  string
+	seq    uint64
+	tag    string // empty: made of the body
+}
+
+func (e *encoded) write(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", e.media)
+	if e.next != "" {
+		h.Set("X-Next-Cursor", e.next)
+	}
+	if e.epoch != "" {
+		h.Set("Tributary-Epoch", e.epoch)
+		h.Set("Tributary-Seq", strconv.FormatUint(e.seq, 10))
+	}
+	if e.tag != "" {
+		h.Set("ETag", e.tag)
+	}
+	send(w, r, e.status, e.body)
+}
+
+func (a *answer) write(w http.ResponseWriter, r *http.Request) { a.encode(mediaJSON).write(w, r) }
+
+// freshFor says how long a body may be kept: an answer is asked for anew each
+// time, a file whose name changes with it never.
+const (
+	freshNever = "private, no-cache"
+	freshEver  = "public, max-age=31536000, immutable"
+)
+
+// send writes a whole body with its ETag, unless one is set already.
 func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	sendFresh(w, r, status, body, freshNever)
+}
+
+func sendFresh(w http.ResponseWriter, r *http.Request, status int, body []byte, fresh string) {
 	h := w.Header()
 	if status == http.StatusOK && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-		sum := fnv.New128a()
-		_, _ = sum.Write(body)
-		tag := `"` + strconv.FormatInt(int64(len(body)), 36) + "-" + hexOf(sum.Sum(nil)) + `"`
-		h.Set("ETag", tag)
-		h.Set("Cache-Control", "no-cache")
-		h.Add("Vary", "Accept")
-		for t := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {
-			if t = strings.TrimSpace(t); strings.TrimPrefix(t, "W/") == tag || t == "*" {
-				h.Del("Content-Type")
-				w.WriteHeader(http.StatusNotModified)
-				return
-			}
+		if h.Get("ETag") == "" {
+			sum := fnv.New128a()
+			_, _ = sum.Write(body)
+			h.Set("ETag", `"`+strconv.FormatInt(int64(len(body)), 36)+"-"+hexOf(sum.Sum(nil))+`"`)
+		}
+		h.Set("Cache-Control", fresh)
+		if fresh != freshEver {
+			h.Add("Vary", "Accept")
+		}
+		if notModified(r, h.Get("ETag")) {
+			h.Del("Content-Type")
+			w.WriteHeader(http.StatusNotModified)
+			return
 		}
 	} else {
+		h.Del("ETag")
 		h.Set("Cache-Control", "no-store")
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -126,6 +145,58 @@ func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body)
 	}
+}
+
+// notModified compares weakly: a tag that stands for the same answer will do.
+func notModified(r *http.Request, tag string) bool {
+	tag = strings.TrimPrefix(tag, "W/")
+	for t := range strings.SplitSeq(strings.Join(r.Header.Values("If-None-Match"), ","), ",") {
+		if t = strings.TrimSpace(t); strings.TrimPrefix(t, "W/") == tag || t == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+// The media types of answers.
+const (
+	mediaJSON   = "application/json"
+	mediaCSV    = "text/csv"
+	mediaNDJSON = "application/x-ndjson"
+)
+
+// flat takes objects apart for CSV: a member x of an object o is the column
+// o_x. The blank row says which columns there are.
+func flat(blank, row obj) obj {
+	out := make(obj, 0, len(blank))
+	for i, f := range blank {
+		inner, nested := f.value.(obj)
+		if !nested {
+			if i < len(row) {
+				out = append(out, field{f.name, row[i].value})
+			}
+			continue
+		}
+		given, _ := row[i].value.(obj)
+		if given == nil {
+			for _, x := range flat(inner, inner) {
+				out = append(out, field{f.name + "_" + x.name, nil})
+			}
+			continue
+		}
+		for _, x := range flat(inner, given) {
+			out = append(out, field{f.name + "_" + x.name, x.value})
+		}
+	}
+	return out
+}
+
+func flatAll(blank obj, rows []obj) []obj {
+	out := make([]obj, len(rows))
+	for i, row := range rows {
+		out[i] = flat(blank, row)
+	}
+	return out
 }
 
 func hexOf(b []byte) string {
@@ -179,6 +250,12 @@ func cell(v any) string {
 		return v.Amount
 	case []string:
 		return escapeFormula(strings.Join(v, " "))
+	case []any: // a small line
+		parts := make([]string, len(v))
+		for i, x := range v {
+			parts[i], _ = x.(string)
+		}
+		return strings.Join(parts, " ")
 	}
 	b, _ := plainJSON(v)
 	return escapeFormula(string(b))

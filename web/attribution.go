@@ -14,10 +14,10 @@ const longestLookback = 90 * event.Day
 // Together with the unattributed row, every model but participation sums to the
 // value of the conversions.
 func (s *Server) attribution(q *query) (*answer, error) {
-	groupBy := q.groupBy
-	if groupBy == "" {
-		groupBy = "channel"
+	if q.groupBy == "" {
+		q.groupBy = "channel"
 	}
+	groupBy := q.groupBy
 	if err := q.only(groupBy == "creative", "only with group_by=creative", "ad_group_id", "creative_id"); err != nil {
 		return nil, err
 	}
@@ -122,8 +122,8 @@ func (s *Server) byCreative(q *query, by map[groupKey]*figures) error {
 		return err
 	}
 	// A credit without a touch counts at its conversion; the hours know it.
-	return s.credit(ctx, q, func(p place, model string) *figures {
-		if model == q.model && p.unattributed() && q.wants("creative_id", "") && q.wants("ad_group_id", "") {
+	return s.credit(ctx, q, q.model, false, func(p place) *figures {
+		if p.unattributed() && q.wants("creative_id", "") && q.wants("ad_group_id", "") {
 			return figuresOf(by, groupKey{"", p.currency, true})
 		}
 		return nil
@@ -142,22 +142,20 @@ func (s *Server) compare(q *query) (*answer, error) {
 	s.readStatus(q)
 	by := map[groupKey][]*figures{}
 	worst := final
-	err := s.credit(q.r.Context(), q, func(p place, model string) *figures {
-		i := slices.Index(q.models, model)
-		if i < 0 {
-			return nil
-		}
-		k := groupKey{group(p), p.currency, p.unattributed()}
-		if by[k] == nil {
-			by[k] = make([]*figures, len(q.models))
-			for j := range by[k] {
-				by[k][j] = &figures{}
+	for i, model := range q.models {
+		err := s.credit(q.r.Context(), q, model, false, func(p place) *figures {
+			k := groupKey{group(p), p.currency, p.unattributed()}
+			if by[k] == nil {
+				by[k] = make([]*figures, len(q.models))
+				for j := range by[k] {
+					by[k][j] = &figures{}
+				}
 			}
+			return by[k][i]
+		})
+		if err != nil {
+			return nil, err
 		}
-		return by[k][i]
-	})
-	if err != nil {
-		return nil, err
 	}
 	data, rows := []obj{}, []obj{}
 	for _, k := range sortedKeys(by, groupKey.compare) {

@@ -117,3 +117,9 @@ func (b buckets) alignedTo(width event.Millis) bool {
 	}
 	return true
 }
+
+// divide says whether an edge lies within a span.
+func (b buckets) divide(from, to event.Millis) bool {
+	i := sort.Search(len(b.edges), func(i int) bool { return b.edges[i] > from })
+	return i < len(b.edges) && b.edges[i] < to
+}

@@ -35,9 +35,20 @@ func (s *Server) campaigns(q *query) (*answer, error) {
 	}
 	q.widen(q.grain())
 	s.readStatus(q)
+	byCampaign := func(p place) string { return p.campaign }
 	by := map[groupKey]*figures{}
-	if err := s.byGroup(q, func(p place) string { return p.campaign }, by); err != nil {
+	if err := s.byGroup(q, byCampaign, by); err != nil {
 		return nil, err
+	}
+	past, before := q.comparison(), map[groupKey]*figures{}
+	if past != nil {
+		if err := s.byGroup(past.query, byCampaign, before); err != nil {
+			return nil, err
+		}
+		for k, f := range before {
+			figuresOf(by, k)
+			past.worst = max(past.worst, f.status)
+		}
 	}
 	keys := sortedKeys(by, groupKey.compare)
 	worst := final
@@ -53,29 +64,47 @@ func (s *Server) campaigns(q *query) (*answer, error) {
 		last := keys[len(keys)-1]
 		next = writeCursor("campaigns", last.group, last.currency)
 	}
+	lines, err := s.sparklines(q, keys)
+	if err != nil {
+		return nil, err
+	}
+	entry := func(k groupKey, f *figures) obj {
+		out := groupEntry(q, "campaign_id", k, f)
+		if past != nil {
+			out = append(out, past.fields(q, f, before[k], func(q *query, f *figures) obj { return groupEntry(q, "campaign_id", k, f) })...)
+		}
+		if lines != nil {
+			out = append(out, field{"sparkline", lines.of(q, k)})
+		}
+		return out
+	}
 	rows := make([]obj, 0, len(keys))
 	for _, k := range keys {
-		rows = append(rows, groupEntry(q, "campaign_id", k, by[k]))
+		rows = append(rows, entry(k, by[k]))
+	}
+	meta := q.meta(worst)
+	if past != nil {
+		meta = append(meta, past.meta())
+	}
+	if lines != nil {
+		meta = append(meta, lines.meta(q))
 	}
 	return &answer{
-		body: obj{{"data", rows}, {"next_cursor", next}, {"meta", q.meta(worst)}},
-		rows: rows, blank: groupEntry(q, "campaign_id", groupKey{}, &figures{}),
+		body: obj{{"data", rows}, {"next_cursor", next}, {"meta", meta}},
+		rows: rows, blank: entry(groupKey{}, &figures{}),
 	}, nil
 }
 
 // byGroup sums delivery and the credit of the query's model by a group.
 func (s *Server) byGroup(q *query, group func(place) string, by map[groupKey]*figures) error {
 	ctx := q.r.Context()
-	err := s.delivery(ctx, q, func(p place) *figures {
+	err := s.delivery(ctx, q, false, func(p place) *figures {
 		return figuresOf(by, groupKey{group: group(p), currency: p.currency})
 	})
-	if err != nil {
+	if err != nil || !q.hasCredit() {
 		return err
 	}
-	return s.credit(ctx, q, func(p place, model string) *figures {
-		if model != q.model {
-			return nil
-		}
+	return s.credit(ctx, q, q.model, false, func(p place) *figures {
 		return figuresOf(by, groupKey{group(p), p.currency, p.unattributed()})
 	})
 }
@@ -107,19 +136,19 @@ func (s *Server) campaign(q *query) (*answer, error) {
 			delete(channels, k)
 			continue
 		}
-		t := figuresOf(totals, groupKey{group: id, currency: k.currency})
-		t.merge(f)
+		figuresOf(totals, groupKey{group: id, currency: k.currency}).merge(f)
 		worst = max(worst, f.status)
 	}
-	err := s.credit(q.r.Context(), q, func(p place, model string) *figures {
-		m := slices.Index(Models, model)
-		if m < 0 || p.unattributed() {
-			return nil
+	for m, model := range Models {
+		err := s.credit(q.r.Context(), q, model, false, func(p place) *figures {
+			if p.unattributed() {
+				return nil
+			}
+			return figuresOf(models, modelKey{m, p.currency})
+		})
+		if err != nil {
+			return nil, err
 		}
-		return figuresOf(models, modelKey{m, p.currency})
-	})
-	if err != nil {
-		return nil, err
 	}
 	if len(totals) == 0 && len(models) == 0 {
 		return nil, notFound("campaign " + id + " has nothing between " + q.from.String() + " and " + q.to.String() + "; a wider range may have")
@@ -150,19 +179,4 @@ func (s *Server) campaign(q *query) (*answer, error) {
 		}},
 		{"meta", q.meta(worst)},
 	}}, nil
-}
-
-// merge adds the delivery and credit of o.
-func (f *figures) merge(o *figures) {
-	f.impressions += o.impressions
-	f.clicks += o.clicks
-	f.givtImpressions += o.givtImpressions
-	f.sivtImpressions += o.sivtImpressions
-	f.givtClicks += o.givtClicks
-	f.sivtClicks += o.sivtClicks
-	f.spend.addSum(o.spend)
-	f.invalidSpend.addSum(o.invalidSpend)
-	f.creditPPM.addSum(o.creditPPM)
-	f.creditValue.addSum(o.creditValue)
-	f.status = max(f.status, o.status)
 }

@@ -111,7 +111,7 @@ func (s *Server) collect(w http.ResponseWriter, r *http.Request) {
 	a := &answer{body: obj{
 		{"accepted", result.Accepted}, {"duplicates", result.Duplicates}, {"late", result.Late}, {"rejected", rejected},
 	}}
-	a.write(w, r, false)
+	a.write(w, r)
 }
 
 // splitterFor picks how a body is cut into records. What a client sends that
@@ -143,7 +143,9 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body []byte, 
 	if r.ContentLength > maxBody {
 		return nil, 0, errTooLarge
 	}
-	var src io.Reader = http.MaxBytesReader(w, r.Body, maxBody)
+	sent := &counting{Reader: http.MaxBytesReader(w, r.Body, maxBody)}
+	var src io.Reader = sent
+	most := maxBody // as unpacked
 	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ","))); encoding {
 	case "", "identity":
 	case "gzip", "x-gzip":
@@ -152,7 +154,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body []byte, 
 			return nil, 0, bodyError(err)
 		}
 		defer func() { _ = z.Close() }() // it says again what reading said
-		src = z
+		src, most = z, maxUnpacked
 	case "zstd":
 		// One goroutine-free decoder whose window is bounded whatever the frame says.
 		z, err := zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20), zstd.WithDecoderMaxMemory(maxUnpacked), zstd.WithDecoderLowmem(true))
@@ -160,7 +162,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body []byte, 
 			return nil, 0, bodyError(err)
 		}
 		defer z.Close()
-		src = z
+		src, most = z, maxUnpacked
 	default:
 		p := newProblem(http.StatusUnsupportedMediaType, "unsupported_encoding", "Content-Encoding "+strconv.Quote(encoding)+" is not taken")
 		p.Accepted = []string{"gzip", "zstd"}
@@ -169,7 +171,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body []byte, 
 	for {
 		if len(body) == cap(body) {
 			grown := max(readChunk, 2*cap(body))
-			grown = min(grown, maxUnpacked+1)
+			grown = min(grown, most+1)
 			if grown == cap(body) {
 				return nil, held, errTooLarge
 			}
@@ -185,12 +187,35 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body []byte, 
 		switch {
 		case len(body) > maxUnpacked:
 			return nil, held, errTooLarge
+		case len(body) > ratioFrom && int64(len(body)) > maxRatio*sent.n:
+			return nil, held, errBomb
 		case err == io.EOF:
 			return body, held, nil
 		case err != nil:
 			return nil, held, bodyError(err)
 		}
 	}
+}
+
+// Events compress to a tenth, the most monotonous to a hundredth. What unpacks
+// to more than maxRatio times its size was made to fill memory.
+const (
+	maxRatio  = 250
+	ratioFrom = 1 << 20 // below it nothing is at stake
+)
+
+var errBomb = newProblem(http.StatusRequestEntityTooLarge, "body_too_large", "the body unpacks to more than 250 times its size; send it unpacked, or in parts")
+
+// counting counts what was read.
+type counting struct {
+	io.Reader
+	n int64
+}
+
+func (c *counting) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.n += int64(n)
+	return n, err
 }
 
 // bodyError says whose fault a failed read is.

@@ -13,27 +13,43 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 )
 
 // Config is the section `server`.
 type Config struct {
 	Listen string `yaml:"listen"` // host:port; port 0 picks a free one
+	Limits Limits `yaml:"limits"`
+
+	AllowedOrigins []string `yaml:"allowed_origins"`  // pages of these origins may read the API, connect to the live feed and send events
+	MaxLiveClients int      `yaml:"max_live_clients"` // sockets and streams at a time; 0: 1000
 }
 
 // DefaultConfig is the contract's.
-func DefaultConfig() Config { return Config{Listen: "127.0.0.1:8080"} }
+func DefaultConfig() Config {
+	return Config{Listen: "127.0.0.1:8080", Limits: DefaultLimits(), MaxLiveClients: maxStreams}
+}
 
 // Validate says what is wrong with the section.
 func (c Config) Validate() error {
+	faults := append(c.Limits.validate(), c.validateLive()...)
 	_, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
-		return fmt.Errorf("server.listen: %q is not host:port, such as 127.0.0.1:8080", c.Listen)
+		return errors.Join(append(faults, fmt.Errorf("server.listen: %q is not host:port, such as 127.0.0.1:8080", c.Listen))...)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("server.listen: %q is not a port from 0 to 65535", port)
+		faults = append(faults, fmt.Errorf("server.listen: %q is not a port from 0 to 65535", port))
 	}
-	return nil
+	return errors.Join(faults...)
+}
+
+// Local says whether only programs of this machine can reach the address.
+func (c Config) Local() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	a, parsed := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || parsed == nil && a.Unmap().IsLoopback())
 }

@@ -18,7 +18,9 @@ type fakeView struct {
 	status  Status
 	changed chan struct{}
 	explain map[string]*Explanation
-	fail    error // of every read
+	changes []Window // of every row, in the order in which they came
+	forget  bool     // the next question for changes is too late
+	fail    error    // of every read
 	panics  bool
 }
 
@@ -59,6 +61,38 @@ func (v *fakeView) put(t *table.Table, cells ...any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.rows[t] = append(v.rows[t], row)
+	if row[0].Int != 0 {
+		v.changes = append(v.changes, Window{t, event.Millis(row[0].Int)})
+	}
+}
+
+// remove takes rows away.
+func (v *fakeView) remove(t *table.Table, which func(table.Row) bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var kept []table.Row
+	for _, r := range v.rows[t] {
+		if which(r) {
+			v.changes = append(v.changes, Window{t, event.Millis(r[0].Int)})
+		} else {
+			kept = append(kept, r)
+		}
+	}
+	v.rows[t] = kept
+}
+
+// compact leaves of several rows with one key the last.
+func (v *fakeView) compact(t *table.Table) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	slices.SortStableFunc(v.rows[t], t.Compare)
+	var kept []table.Row
+	for i, r := range v.rows[t] {
+		if i+1 == len(v.rows[t]) || t.Compare(r, v.rows[t][i+1]) != 0 {
+			kept = append(kept, r)
+		}
+	}
+	v.rows[t] = kept
 }
 
 func (v *fakeView) tick() {
@@ -117,6 +151,66 @@ func (v *fakeView) Scan(ctx context.Context, t *table.Table, from, to event.Mill
 		}
 	}
 	return ctx.Err()
+}
+
+func (v *fakeView) ScanModel(ctx context.Context, t *table.Table, model string, from, to event.Millis, fn func(table.Row) error) error {
+	return v.Scan(ctx, t, from, to, func(r table.Row) error {
+		if r[1].Text != model {
+			return nil
+		}
+		return fn(r)
+	})
+}
+
+// Changes knows of every row that was put since; the cursor is how many there
+// were.
+func (v *fakeView) Changes(after Cursor) ([]Window, Cursor, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	n, known := after.(int)
+	if v.forget {
+		v.forget, known = false, false
+	}
+	next := Cursor(len(v.changes))
+	if !known {
+		return nil, next, false
+	}
+	return slices.Clone(v.changes[n:]), next, true
+}
+
+func (v *fakeView) Paths(ctx context.Context, model string, from, to event.Millis, fn func(*Path) error) error {
+	return v.Scan(ctx, table.Conversions, from, to, func(r table.Row) error { return fn(v.path(r, model)) })
+}
+
+func (v *fakeView) PathOf(_ context.Context, id, model string) (*Path, error) {
+	for _, r := range v.all(table.Conversions) {
+		if r[0].Text == id {
+			return v.path(r, model), v.fail
+		}
+	}
+	return nil, v.fail
+}
+
+// path spells the touches by the linear model, which credits each of them.
+func (v *fakeView) path(r table.Row, model string) *Path {
+	p := &Path{Conversion: slices.Clone(r), Counted: r[table.Conversions.Col("verdict")].Text == "valid" && r[table.Conversions.Col("adjusted")].Text != "retracted"}
+	for _, m := range []string{"linear", model} {
+		for _, c := range v.all(table.Credits) {
+			position := int(c[2].Int)
+			if c[0].Text != r[0].Text || c[crdModel].Text != m || position == 0 {
+				continue
+			}
+			for len(p.Touches) < position {
+				p.Touches = append(p.Touches, PathTouch{})
+			}
+			t := &p.Touches[position-1]
+			*t = PathTouch{Time: event.Millis(c[crdTime].Int), Campaign: c[crdCampaign].Text, Channel: c[crdChannel].Text}
+			if m == model {
+				t.CreditPPM, t.Value = c[crdPPM].Int, event.Micros(c[crdPPM+1].Int)
+			}
+		}
+	}
+	return p
 }
 
 func (v *fakeView) List(ctx context.Context, t *table.Table, after table.Row, _, _ event.Millis, fn func(table.Row) (bool, error)) error {

@@ -72,6 +72,9 @@ func (s *Server) listOf(q *query, t *table.Table, timeColumn string) (*answer, e
 		rows = append(rows, rowObj(t, r, ""))
 		return true, nil
 	})
+	if err == nil && q.expand == "top" {
+		err = s.addTop(q, rows)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +82,41 @@ func (s *Server) listOf(q *query, t *table.Table, timeColumn string) (*answer, e
 	if more {
 		next = writePlace(t, columns, last)
 	}
-	blank := make(table.Row, len(t.Columns))
-	return &answer{body: obj{{"data", rows}, {"next_cursor", next}}, rows: rows, blank: rowObj(t, blank, "")}, nil
+	blank := rowObj(t, make(table.Row, len(t.Columns)), "")
+	if q.expand == "top" {
+		blank = append(blank, field{"top", topObj("", &PathTouch{})})
+	}
+	return &answer{body: obj{{"data", rows}, {"next_cursor", next}}, rows: rows, blank: blank}, nil
+}
+
+// addTop says of each conversion where most of its credit went.
+func (s *Server) addTop(q *query, rows []obj) error {
+	id := table.Conversions.Columns[cnvRowID].Name
+	for i, row := range rows {
+		name, _ := row.get(id).(string)
+		p, err := s.view.PathOf(q.r.Context(), name, q.model)
+		if err != nil {
+			return err
+		}
+		var top *PathTouch
+		if p != nil && p.Counted {
+			for j := range p.Touches {
+				if t := &p.Touches[j]; t.CreditPPM > 0 && (top == nil || t.CreditPPM >= top.CreditPPM) {
+					top = t
+				}
+			}
+		}
+		var value any
+		if top != nil {
+			value = topObj(q.model, top)
+		}
+		rows[i] = append(row, field{"top", value})
+	}
+	return nil
+}
+
+func topObj(model string, t *PathTouch) obj {
+	return obj{{"channel", t.Channel}, {"campaign_id", t.Campaign}, {"credit_ppm", t.CreditPPM}, {"model", model}}
 }
 
 // conversion is one row; its credits are in its explanation.

@@ -20,7 +20,11 @@ type metrics struct {
 	streams  prometheus.Gauge
 	panics   prometheus.Counter
 	bodies   *prometheus.CounterVec
-	handler  http.Handler
+	refused  *prometheus.CounterVec
+
+	turnedAway prometheus.Counter
+	*liveMetrics
+	handler http.Handler
 }
 
 func newMetrics(reg *prometheus.Registry, view View) *metrics {
@@ -36,6 +40,13 @@ func newMetrics(reg *prometheus.Registry, view View) *metrics {
 		panics:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_http_panics_total", Help: "Panics of HTTP handlers; every one is a fault of the program."}),
 		bodies:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tributary_collector_records_total", Help: "Records sent to the collector, by what became of them."}, []string{"result"}),
 	}
+	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tributary_http_refused_total", Help: "Requests refused by authentication or a rate limit, by why."}, []string{"reason"})
+	for _, why := range []string{"unknown", "scope", "login", "rate_key", "rate_address", "rate_failures"} {
+		m.refused.WithLabelValues(why)
+	}
+	m.turnedAway = prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_http_connections_refused_total", Help: "Connections closed at once because server.limits allows no more."})
+	reg.MustRegister(m.refused, m.turnedAway)
+	m.liveMetrics = newLiveMetrics(reg)
 	for _, result := range []string{"accepted", "duplicate", "late", "rejected"} {
 		m.bodies.WithLabelValues(result) // so that rates exist from the start
 	}
@@ -132,6 +143,7 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(dInputs, n, state)
 	}
 	gauge(dBehind, behind)
+	st.Kafka.collect(ch, st.Inputs, event.Millis(time.Now().UnixMilli()))
 	gauge(dDisk, float64(st.DiskBytes))
 	gauge(dBudget, float64(st.DiskBudget))
 	for _, k := range st.Sinks {

@@ -4,6 +4,7 @@ import (
 	_ "embed" // the schemas
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,8 +16,13 @@ var schemas []byte
 // cannot leave out what the router serves or the parameter check accepts.
 func (s *Server) openAPI() []byte {
 	paths := obj{}
-	for _, rt := range s.routes() {
-		paths = append(paths, field{rt.path, obj{{strings.ToLower(rt.method), operation(rt)}}})
+	for _, rt := range s.table {
+		op := field{strings.ToLower(rt.method), operation(rt)}
+		if at := slices.IndexFunc(paths, func(f field) bool { return f.name == rt.path }); at >= 0 {
+			paths[at].value = append(paths[at].value.(obj), op)
+			continue
+		}
+		paths = append(paths, field{rt.path, obj{op}})
 	}
 	paths = append(paths,
 		field{"/openapi.json", obj{{"get", plainOperation("getOpenAPI", "This document", "application/json", "200")}}},
@@ -32,6 +38,7 @@ func (s *Server) openAPI() []byte {
 			{"description", "Live figures of advertising: delivery, verdicts, sessions and attribution, with what is provisional, final and restated marked as such. " +
 				"Errors are application/problem+json (RFC 9457) with a stable `code`. An unknown parameter is an error."},
 		}},
+		{"tags", tags},
 		{"paths", paths},
 		{"components", obj{{"schemas", json.RawMessage(schemas)}}},
 	}
@@ -42,6 +49,31 @@ func (s *Server) openAPI() []byte {
 	return append(b, '\n')
 }
 
+// tags group the operations on a page that shows the document.
+var tags = []obj{
+	{{"name", "events"}, {"description", "Sending events"}},
+	{{"name", "figures"}, {"description", "Figures of a range"}},
+	{{"name", "attribution"}, {"description", "Credit and the paths to it"}},
+	{{"name", "records"}, {"description", "Single conversions and sessions, and what was set aside"}},
+	{{"name", "fraud"}, {"description", "Invalid traffic"}},
+	{{"name", "live"}, {"description", "What changes, as it changes"}},
+	{{"name", "exports"}, {"description", "Whole tables, in an answer or made in the background"}},
+	{{"name", "program"}, {"description", "The running program"}},
+}
+
+func tagOf(path string) string {
+	for _, t := range [][2]string{
+		{"/v1/events", "events"}, {"/v1/attribution", "attribution"}, {"/v1/paths", "attribution"}, {"/v1/fraud", "fraud"},
+		{"/v1/live", "live"}, {"/v1/changes", "live"}, {"/v1/alerts", "program"}, {"/v1/pipeline", "program"}, {"/v1/sinks", "program"}, {"/v1/export", "exports"},
+		{"/v1/conversions", "records"}, {"/v1/sessions", "records"}, {"/v1/late-events", "records"}, {"/v1/dead-letters", "records"},
+	} {
+		if strings.HasPrefix(path, t[0]) {
+			return t[1]
+		}
+	}
+	return "figures"
+}
+
 func operation(rt *route) obj {
 	params := []obj{}
 	for _, p := range rt.params {
@@ -49,17 +81,34 @@ func operation(rt *route) obj {
 	}
 	media := obj{{"application/json", obj{{"schema", refTo(rt.schema)}}}}
 	if rt.csv {
-		media = append(media, field{"text/csv", obj{{"schema", obj{{"type", "string"}}}}})
+		media = append(media,
+			field{"text/csv", obj{{"schema", obj{{"type", "string"}, {"description", "RFC 4180 with a header line; texts that a spreadsheet would run as a formula have an apostrophe in front"}}}}},
+			field{"application/x-ndjson", obj{{"schema", obj{{"type", "string"}, {"description", "one entry of data a line"}}}}})
 	}
 	if rt.schema == "Change" {
 		media = obj{{"text/event-stream", obj{{"schema", obj{{"type", "string"}}}, {"x-event-data", refTo(rt.schema)}}}}
 	}
-	out := obj{{"operationId", rt.id}, {"summary", rt.summary}, {"parameters", params}}
+	out := obj{{"operationId", rt.id}, {"summary", rt.summary}}
+	if rt.desc != "" {
+		out = append(out, field{"description", rt.desc})
+	}
+	out = append(out, field{"tags", []string{tagOf(rt.path)}}, field{"parameters", params})
+	if rt.schema == "LiveMessage" {
+		media = obj{{"text/event-stream", obj{{"schema", obj{{"type", "string"}}}, {"x-event-data", refTo(rt.schema)}}}}
+		out = append(out, field{"x-websocket", obj{{"client", refTo("LiveRequest")}, {"server", refTo("LiveMessage")}}})
+	}
 	codes := []int{http.StatusBadRequest, http.StatusNotAcceptable, http.StatusInternalServerError, http.StatusServiceUnavailable}
 	if strings.Contains(rt.path, "{") {
 		codes = append(codes, http.StatusNotFound)
 	}
-	if rt.method == http.MethodPost {
+	if rt.body != "" {
+		out = append(out, field{"requestBody", obj{{"required", true}, {"content", obj{{"application/json", obj{{"schema", refTo(rt.body)}}}}}}})
+		codes = append(codes, http.StatusForbidden, http.StatusTooManyRequests)
+	}
+	if rt.schema == "ExportedRows" {
+		media = obj{{"application/x-ndjson", obj{{"schema", refTo(rt.schema)}}}, {"text/csv", obj{{"schema", refTo(rt.schema)}}}, {"application/vnd.apache.parquet", obj{{"schema", refTo(rt.schema)}}}}
+	}
+	if rt.path == "/v1/events" {
 		event := refTo("Event")
 		out = append(out, field{"requestBody", obj{
 			{"required", true},
@@ -107,6 +156,16 @@ func parameter(p *param) obj {
 		schema = append(schema, field{"default", def})
 	}
 	out := obj{{"name", p.name}, {"in", where}, {"required", p.inPath}, {"description", p.desc}, {"schema", schema}}
+	if p.example != "" {
+		var example any = p.example
+		if n, err := strconv.Atoi(p.example); err == nil && p.number {
+			example = n
+		}
+		if p.list {
+			example = strings.Split(p.example, ",")
+		}
+		out = append(out, field{"example", example})
+	}
 	if p.list {
 		out = append(out, field{"style", "form"}, field{"explode", false})
 	}

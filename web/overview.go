@@ -12,32 +12,51 @@ import (
 func (s *Server) overview(q *query) (*answer, error) {
 	q.widen(q.grain())
 	s.readStatus(q)
-	by := map[string]*figures{}
-	pick := func(p place) *figures { return figuresOf(by, p.currency) }
-	if err := s.allFigures(q, pick); err != nil {
+	by, before := map[string]*figures{}, map[string]*figures{}
+	if err := s.allFigures(q, func(p place) *figures { return figuresOf(by, p.currency) }); err != nil {
 		return nil, err
 	}
+	past := q.comparison()
+	if past != nil {
+		if err := s.allFigures(past.query, func(p place) *figures { return figuresOf(before, p.currency) }); err != nil {
+			return nil, err
+		}
+		for c, f := range before {
+			figuresOf(by, c)
+			past.worst = max(past.worst, f.status)
+		}
+	}
 	worst := final
+	entry := func(f *figures, currency string) obj {
+		out := overviewEntry(q, f, currency, q.to)
+		if past != nil {
+			out = append(out, past.fields(q, f, before[currency], func(q *query, f *figures) obj { return overviewEntry(q, f, currency, q.to) })...)
+		}
+		return out
+	}
 	rows := make([]obj, 0, len(by))
 	for _, currency := range sortedKeys(by, strings.Compare) {
-		f := by[currency]
-		worst = max(worst, f.status)
-		rows = append(rows, overviewEntry(q, f, currency, q.to))
+		worst = max(worst, by[currency].status)
+		rows = append(rows, entry(by[currency], currency))
 	}
-	return &answer{
-		body: obj{{"data", rows}, {"meta", q.meta(worst)}},
-		rows: rows, blank: overviewEntry(q, &figures{}, "", q.to),
-	}, nil
+	meta := q.meta(worst)
+	if past != nil {
+		meta = append(meta, past.meta())
+	}
+	return &answer{body: obj{{"data", rows}, {"meta", meta}}, rows: rows, blank: entry(&figures{}, "")}, nil
 }
 
 func overviewEntry(q *query, f *figures, currency string, end event.Millis) obj {
 	return join(obj{{"currency", currency}}, f.deliveryFields(q, currency), f.conversionFields(q, currency),
-		f.creditFields(q, currency), unattributedFields(f, currency), obj{{"status", q.closed(f.status, end).String()}})
+		f.creditFields(q, currency), unattributedFields(q, f, currency), obj{{"status", q.closed(f.status, end).String()}})
 }
 
 // unattributedFields: the conversions without touches, which are not in
 // credited_value; the two together are the value.
-func unattributedFields(f *figures, currency string) obj {
+func unattributedFields(q *query, f *figures, currency string) obj {
+	if !q.hasCredit() {
+		return obj{{"unattributed_value", nil}}
+	}
 	return obj{{"unattributed_value", moneyOf(f.unattributedValue, currency)}}
 }
 
@@ -45,20 +64,18 @@ func unattributedFields(f *figures, currency string) obj {
 // filter by campaign or channel leaves the conversions unread.
 func (s *Server) allFigures(q *query, pick func(place) *figures) error {
 	ctx := q.r.Context()
-	if err := s.delivery(ctx, q, pick); err != nil {
+	if err := s.delivery(ctx, q, true, pick); err != nil {
 		return err
 	}
-	if !q.filtered("campaign_id", "channel") {
+	if q.hasConversions() {
 		if err := s.conversionCounts(ctx, q, pick); err != nil {
 			return err
 		}
 	}
-	return s.credit(ctx, q, func(p place, model string) *figures {
-		if model != q.model {
-			return nil
-		}
-		return pick(p)
-	})
+	if !q.hasCredit() {
+		return nil
+	}
+	return s.credit(ctx, q, q.model, true, pick)
 }
 
 func figuresOf[K comparable](m map[K]*figures, k K) *figures {
@@ -72,10 +89,14 @@ func figuresOf[K comparable](m map[K]*figures, k K) *figures {
 
 // timeseries is one entry per point and currency, also where nothing happened:
 // a gap in a chart and a zero are not the same. The first and last point may be
-// cut by the range; `partial` says so.
+// cut by the range; `partial` says so, and `open` that it will still grow.
 func (s *Server) timeseries(q *query) (*answer, error) {
-	if q.basis == touchTime && q.interval == "minute" {
-		return nil, badParameter("interval", "credit by touch_time is kept by the hour", "hour", "day")
+	if q.grain() == event.Hour && q.interval == "minute" {
+		why := "credit by touch_time is kept by the hour"
+		if q.hourly() {
+			why = "delivery by ad group, creative, publisher and country is kept by the hour"
+		}
+		return nil, badParameter("interval", why, "hour", "day")
 	}
 	q.widen(q.grain())
 	b, err := bucketsOf(q.from, q.to, q.interval, q.loc)
@@ -84,34 +105,56 @@ func (s *Server) timeseries(q *query) (*answer, error) {
 	}
 	// The outermost edges only border on what is not read.
 	inner := buckets{b.edges[1:b.len()]}
-	if q.basis == touchTime && !inner.alignedTo(event.Hour) {
-		return nil, badParameter("timezone", "credit by touch_time is kept by the UTC hour, and the hours of "+q.loc.String()+" begin off it; use basis=conversion_time or another timezone")
+	if q.grain() == event.Hour && !inner.alignedTo(event.Hour) {
+		return nil, badParameter("timezone", "these figures are kept by the UTC hour, and the hours of "+q.loc.String()+" begin off it; use another timezone, or neither basis=touch_time nor filters that only hours have")
 	}
 	s.readStatus(q)
-	type key struct {
-		bucket   int
-		currency string
-	}
-	by := map[key]*figures{}
-	currencies := map[string]bool{}
-	err = s.allFigures(q, func(p place) *figures {
-		currencies[p.currency] = true
-		return figuresOf(by, key{b.find(p.time), p.currency})
-	})
+	by, currencies, err := s.seriesOf(q, b)
 	if err != nil {
 		return nil, err
 	}
-	point := func(i int, currency string) obj {
-		f := by[key{i, currency}]
-		if f == nil {
-			f = &figures{}
+	past := q.comparison()
+	var before map[pointKey]*figures
+	var beforeEdges buckets
+	if past != nil {
+		past.to = past.shift(q.to) // the whole curve of the day before, also what is still to come today
+		for _, e := range b.edges {
+			beforeEdges.edges = append(beforeEdges.edges, past.shift(e))
 		}
+		var more map[string]bool
+		if before, more, err = s.seriesOf(past.query, beforeEdges); err != nil {
+			return nil, err
+		}
+		for c := range more {
+			currencies[c] = true
+		}
+		for _, f := range before {
+			past.worst = max(past.worst, f.status)
+		}
+	}
+	pointOf := func(q *query, b buckets, i int, f *figures, currency string) obj {
 		start, end := b.edges[i], b.edges[i+1]
 		return join(obj{
 			{"start", localTime(start, q.loc)},
 			{"end", localTime(end, q.loc)},
 			{"partial", start < q.from || end > q.to},
+			{"open", q.closed(final, min(end, q.to)) != final},
 		}, overviewEntry(q, f, currency, min(end, q.to)))
+	}
+	point := func(i int, currency string) obj {
+		f := by[pointKey{i, currency}]
+		if f == nil {
+			f = &figures{}
+		}
+		out := pointOf(q, b, i, f, currency)
+		if past != nil {
+			x := before[pointKey{i, currency}]
+			if x == nil {
+				x = &figures{}
+			}
+			out = append(out, past.fields(q, f, x, func(q *query, f *figures) obj { return pointOf(q, beforeEdges, i, f, currency) })...)
+		}
+		return out
 	}
 	worst := final
 	for _, f := range by {
@@ -127,8 +170,35 @@ func (s *Server) timeseries(q *query) (*answer, error) {
 			rows = append(rows, point(i, c))
 		}
 	}
-	meta := append(q.meta(worst), field{"interval", q.interval})
+	var openFrom any
+	for i := range b.len() {
+		if q.closed(final, min(b.edges[i+1], q.to)) != final {
+			openFrom = localTime(b.edges[i], q.loc)
+			break
+		}
+	}
+	meta := append(q.meta(worst), field{"interval", q.interval}, field{"open_from", openFrom})
+	if past != nil {
+		meta = append(meta, past.meta())
+	}
 	return &answer{body: obj{{"data", rows}, {"meta", meta}}, rows: rows, blank: point(0, "")}, nil
+}
+
+// pointKey is one point of one currency.
+type pointKey struct {
+	bucket   int
+	currency string
+}
+
+// seriesOf sums the figures of a range by buckets.
+func (s *Server) seriesOf(q *query, b buckets) (map[pointKey]*figures, map[string]bool, error) {
+	by, currencies := map[pointKey]*figures{}, map[string]bool{}
+	q.cut = b.divide
+	err := s.allFigures(q, func(p place) *figures {
+		currencies[p.currency] = true
+		return figuresOf(by, pointKey{b.find(p.time), p.currency})
+	})
+	return by, currencies, err
 }
 
 // localTime is RFC 3339 with the offset of the zone, Z in UTC.

@@ -11,9 +11,10 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// servePages serves the live page and the page of one conversion. The files are
-// read once; nothing is inline, so that the strict policy holds.
-func (s *Server) servePages(serve func(method, path string, h http.HandlerFunc)) {
+// serveOldPage serves the live page and the page of one conversion, where no
+// dashboard was built. The files are read once; nothing is inline, so that the
+// strict policy holds.
+func (s *Server) serveOldPage(serve func(method, path string, h http.HandlerFunc)) {
 	entries, err := fs.ReadDir(pageFiles, "page")
 	if err != nil {
 		panic("BUG: the page is not embedded: " + err.Error())

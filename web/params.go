@@ -40,6 +40,7 @@ type query struct {
 
 	from, to   event.Millis // half-open
 	bounded    bool         // from or to was given
+	ranged     bool         // the route has a range whether or not one was given
 	interval   string
 	loc        *time.Location
 	model      string
@@ -49,11 +50,19 @@ type query struct {
 	groupBy    string
 	limit      int
 	cursor     string
+	compare    string
+	sparkline  string
+	expand     string
 	filters    map[string][]string // only those given
 	pathParams map[string]string
 
+	epoch     string
+	seq       uint64
 	watermark event.Millis
 	slack     event.Millis // how long after an end its figures stay open
+	lookback  event.Millis // how long after a touch its conversion may come
+
+	cut func(from, to event.Millis) bool // whether something divides a span of time; nil: never
 }
 
 // wants says whether a row with this value passes the filter of a dimension.
@@ -82,6 +91,7 @@ func parseQuery(rt *route, r *http.Request, now event.Millis) (*query, error) {
 	if err != nil {
 		return nil, newProblem(http.StatusBadRequest, "bad_query", "the query string is not well-formed: "+err.Error())
 	}
+	q.ranged = rt.param("from") == pFrom
 	var from, to string
 	names := make([]string, 0, len(values))
 	for name := range values {
@@ -152,6 +162,14 @@ func parseQuery(rt *route, r *http.Request, now event.Millis) (*query, error) {
 			q.traffic = v
 		case "group_by":
 			q.groupBy = v
+		case "compare":
+			if v != "none" {
+				q.compare = v
+			}
+		case "sparkline":
+			q.sparkline = v
+		case "expand":
+			q.expand = v
 		case "limit":
 			n, err := strconv.Atoi(v)
 			if err != nil || n < 1 || n > maxLimit {
@@ -241,7 +259,7 @@ func (q *query) widen(grain event.Millis) {
 
 // grain is the width of the rows that hold credit on the chosen basis.
 func (q *query) grain() event.Millis {
-	if q.basis == touchTime {
+	if q.basis == touchTime || q.hourly() {
 		return event.Hour
 	}
 	return event.Minute
@@ -260,6 +278,8 @@ func (q *query) meta(st status) obj {
 		{"timezone", q.loc.String()},
 		{"from", q.from.String()},
 		{"to", q.to.String()},
+		{"epoch", q.epoch},
+		{"seq", q.seq},
 	}
 }
 
@@ -267,10 +287,12 @@ func (q *query) meta(st status) obj {
 // read: they may then be newer than it says, never older.
 func (s *Server) readStatus(q *query) {
 	st := s.view.Status()
-	q.watermark = st.Watermark
+	q.epoch, q.seq = s.seq.epoch, s.seq.at(st.Commit)
+	q.watermark, q.lookback = st.Watermark, st.Lookback.Millis()
 	if q.basis == touchTime {
-		q.slack = st.Lookback.Millis()
+		q.slack = q.lookback
 	}
+	s.cube.refresh()
 }
 
 // closed is the status of figures up to an end: they may still grow until the

@@ -3,10 +3,10 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/internal/auth"
 )
 
 const (
@@ -42,6 +42,19 @@ type Server struct {
 	budget   *budget
 	streams  chan struct{} // a place for each open stream of changes
 	openapi  []byte
+	door     *auth.Door                                                 // nil: everything is open
+	erasing  func(ctx context.Context, person string) (*Erasure, error) // nil: not possible
+	exporter Exporter                                                   // nil: no exports
+	limits   *limiters
+	cube     *cube
+	seq      *sequence
+	cache    *answerCache
+	plain    View // as it was given, without masks
+	table    []*route
+	hub      *hub
+	origins  *origins
+	samples  samples
+	ui       *dashboard // nil: none was built
 
 	stopping chan struct{} // closed when Serve begins to stop
 	stopOnce sync.Once
@@ -54,6 +67,11 @@ func New(cfg Config, view View, collector Collector, log *slog.Logger) *Server {
 		registry: prometheus.NewRegistry(), budget: newBudget(bodyBudget),
 		streams: make(chan struct{}, maxStreams), stopping: make(chan struct{}),
 	}
+	s.plain, s.cube, s.seq, s.cache = view, newCube(view), newSequence(), newAnswerCache()
+	s.origins, s.hub, s.table = newOrigins(cfg.AllowedOrigins), newHub(s), s.routes()
+	s.view = &masking{View: view, s: s}
+	s.limits = newLimiters(cfg.Limits, func() time.Time { return s.now() })
+	s.ui = builtDashboard()
 	s.metrics = newMetrics(s.registry, view)
 	s.openapi = s.openAPI()
 	s.handler = s.build()
@@ -69,23 +87,29 @@ func (s *Server) Registry() *prometheus.Registry { return s.registry }
 // Serve answers on the listener until ctx ends, then lets open requests finish
 // for up to 10 s. It returns nil after a stop that was asked for.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-		s.log.Warn("listening beyond this machine without authentication: whoever reaches the port can read and send everything", slog.String("addr", a.String()))
+	handler := s.handler
+	if s.door == nil {
+		if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+			return fmt.Errorf("%s can be reached from beyond this machine, and nothing asks who calls; add a section auth or listen on 127.0.0.1", a)
+		}
+		handler = localOnly(handler)
 	}
 	srv := &http.Server{
-		Handler: s.handler, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: readHeaderTimeout,
+		Handler: handler, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(l) }()
+	go func() { failed <- srv.Serve(newLimitedListener(l, s.cfg.Limits, s.metrics.turnedAway.Inc)) }()
 	select {
 	case err := <-failed:
 		s.stop()
+		s.hub.close(shutdownTimeout)
 		return err
 	case <-ctx.Done():
 	}
 	s.stop() // streams end by themselves, or Shutdown would wait for them
+	defer s.hub.close(shutdownTimeout)
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	err := srv.Shutdown(stopCtx)
@@ -105,14 +129,15 @@ func (s *Server) stop() { s.stopOnce.Do(func() { close(s.stopping) }) }
 // build makes the router from the route table.
 func (s *Server) build() http.Handler {
 	mux := chi.NewRouter()
-	mux.Use(s.requestID, s.observe, securityHeaders, crossOrigin())
+	mux.Use(s.requestID, s.observe, securityHeaders, s.shareWithOrigins, s.crossOrigin())
 	serve := func(method, path string, h http.HandlerFunc) {
+		h = s.guard(method, path, h)
 		mux.Method(method, path, h)
 		if method == http.MethodGet {
 			mux.Method(http.MethodHead, path, h)
 		}
 	}
-	for _, rt := range s.routes() {
+	for _, rt := range s.table {
 		h := rt.raw
 		if h == nil {
 			h = s.answering(rt)
@@ -123,14 +148,23 @@ func (s *Server) build() http.Handler {
 	serve(http.MethodGet, "/livez", s.livez)
 	serve(http.MethodGet, "/readyz", s.readyz)
 	serve(http.MethodGet, "/metrics", s.serveMetrics)
-	s.servePages(serve)
+	s.serveAuth(serve)
+	if s.ui != nil {
+		s.ui.serve(serve)
+	} else {
+		s.serveOldPage(serve)
+	}
 
 	mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		if s.ui != nil && s.ui.wants(r) {
+			s.guard(http.MethodGet, "/*", s.ui.index)(w, r)
+			return
+		}
 		notFound("there is nothing at "+r.URL.Path+"; /openapi.json lists what there is").write(w, r)
 	})
 	mux.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		var allow []string
-		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
 			if mux.Match(chi.NewRouteContext(), m, routePath(r)) {
 				allow = append(allow, m)
 			}
@@ -147,52 +181,6 @@ func routePath(r *http.Request) string {
 		return r.URL.RawPath
 	}
 	return r.URL.Path
-}
-
-// answering turns a handler of the API into an http.HandlerFunc.
-func (s *Server) answering(rt *route) http.HandlerFunc {
-	offers := []string{"application/json"}
-	if rt.csv {
-		offers = append(offers, "text/csv")
-	}
-	return func(w http.ResponseWriter, r *http.Request) {
-		offer := accepts(strings.Join(r.Header.Values("Accept"), ","), offers...)
-		if offer == "" {
-			p := newProblem(http.StatusNotAcceptable, "not_acceptable", "none of the media types in Accept can be given")
-			p.Accepted = offers
-			p.write(w, r)
-			return
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
-		defer cancel()
-		a, err := s.answerTo(rt, r.WithContext(ctx))
-		if err != nil {
-			s.fail(ctx, w, r, err)
-			return
-		}
-		a.write(w, r, offer == "text/csv")
-	}
-}
-
-func (s *Server) answerTo(rt *route, r *http.Request) (*answer, error) {
-	q, err := parseQuery(rt, r, event.Millis(s.now().UnixMilli()))
-	if err != nil {
-		return nil, err
-	}
-	q.pathParams = map[string]string{}
-	for _, p := range rt.params {
-		if !p.inPath {
-			continue
-		}
-		v := chi.URLParam(r, p.name)
-		if r.URL.RawPath != "" { // chi then routes by the path as it was sent
-			if v, err = url.PathUnescape(v); err != nil {
-				return nil, badParameter(p.name, "a % escape in the path is broken")
-			}
-		}
-		q.pathParams[p.name] = v
-	}
-	return rt.handle(s, q)
 }
 
 // fail writes the problem that an error stands for; what is not the client's

@@ -76,7 +76,7 @@ func TestRouting(t *testing.T) {
 		}
 	}
 	p := h.wantProblem(t, h.do(http.MethodGet, "/v1/overview", nil, "Accept", "application/xml, text/html;q=0.5"), 406, "not_acceptable", "")
-	if fmt.Sprint(p["accepted"]) != "[application/json text/csv]" {
+	if fmt.Sprint(p["accepted"]) != "[application/json text/csv application/x-ndjson]" {
 		t.Errorf("accepted %v", p["accepted"])
 	}
 	for _, accept := range []string{"*/*", "application/*", "text/html, */*;q=0.1", "application/json;q=0.9, text/csv;q=0.1"} {
@@ -92,6 +92,8 @@ func TestRouting(t *testing.T) {
 
 func TestHeadersAndPage(t *testing.T) {
 	h := newHarness(t)
+	h.ui = nil // the page that stands where no dashboard was built
+	h.handler = h.build()
 	for target, typ := range map[string]string{
 		"/": "text/html; charset=utf-8", "/conversions/a%2Fb": "text/html; charset=utf-8", "/page/app.js": "text/javascript; charset=utf-8",
 		"/page/app.css": "text/css; charset=utf-8", "/page/icon.svg": "image/svg+xml",

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,12 +22,34 @@ type harness struct {
 	*Server
 	view      *fakeView
 	collector *fakeCollector
-	log       *bytes.Buffer
+	log       *logBuffer
 }
+
+// logBuffer is written by many goroutines.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logBuffer) Bytes() []byte { return []byte(l.String()) }
+
+func (h *harness) logged() string { return h.log.String() }
 
 func newHarness(t testing.TB) *harness {
 	t.Helper()
-	h := &harness{view: newFakeView(), collector: &fakeCollector{}, log: &bytes.Buffer{}}
+	h := &harness{view: newFakeView(), collector: &fakeCollector{}, log: &logBuffer{}}
 	h.Server = New(DefaultConfig(), h.view, h.collector, slog.New(slog.NewTextHandler(h.log, nil)))
 	h.Server.now = func() time.Time { return ms(noon).Time() }
 	return h

@@ -26,6 +26,24 @@ type View interface {
 	// of fn ends the scan and is returned as it is.
 	Scan(ctx context.Context, t *table.Table, from, to event.Millis, fn func(table.Row) error) error
 
+	// ScanModel is Scan over the rows of one model of minute_attribution or
+	// hour_attribution_by_touch.
+	ScanModel(ctx context.Context, t *table.Table, model string, from, to event.Millis, fn func(table.Row) error) error
+
+	// Changes lists the windows of the aggregates whose rows changed after the
+	// cursor (nil: from the beginning), and the cursor that stands behind them.
+	// False: it is not known any more, and any window may have changed. What
+	// changed before a tick was applied is listed once Changed was closed for it.
+	Changes(after Cursor) (windows []Window, next Cursor, known bool)
+
+	// Paths calls fn for the conversions whose time lies in [from, to), in order
+	// of time, with the touches that led to them and what the model gives to
+	// each. A path belongs to the callback only until it returns.
+	Paths(ctx context.Context, model string, from, to event.Millis, fn func(*Path) error) error
+
+	// PathOf is the path of one conversion; nil when there is none.
+	PathOf(ctx context.Context, id, model string) (*Path, error)
+
 	// List calls fn for the rows of a table in its list order, beginning after
 	// the row `after` (exclusive; nil: at the beginning; the row itself need
 	// not exist any more), until fn returns false, fn fails, or no row is left.
@@ -50,6 +68,31 @@ type View interface {
 	// Changed is closed when the next tick has been applied. Whoever waits takes
 	// the channel before reading, so that nothing is missed.
 	Changed() <-chan struct{}
+}
+
+// Cursor is a place in the changes of the aggregates; only the view knows what
+// is in it.
+type Cursor any
+
+// Window is one minute or hour of an aggregate.
+type Window struct {
+	Table *table.Table
+	Start event.Millis
+}
+
+// Path is a conversion and the touches that led to it.
+type Path struct {
+	Conversion table.Row // of table.Conversions
+	Counted    bool      // it carries value and credit
+	Touches    []PathTouch
+}
+
+// PathTouch is a touch and what the model gives to it.
+type PathTouch struct {
+	Time              event.Millis
+	Campaign, Channel string
+	CreditPPM         int64
+	Value             event.Micros
 }
 
 // ListOrder names the columns that order a list, and whether it runs downward
@@ -191,6 +234,7 @@ type Status struct {
 	Shards    int
 
 	Inputs []Input
+	Kafka  *KafkaStatus // nil: not read
 	Counts Counts
 	Sinks  []Sink
 
@@ -201,6 +245,8 @@ type Status struct {
 	DiskBytes  int64 // used by the state
 	DiskBudget int64 // 0 when there is none
 	OutboxRows int64
+
+	Paused string // why nothing is taken in, in plain words; empty when events are taken
 
 	Ready    bool
 	NotReady []string // why not, in plain words, when Ready is false

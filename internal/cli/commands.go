@@ -17,6 +17,10 @@ func commands() []*command {
 		benchCommand(),
 		stateCommand(),
 		fraudCommand(),
+		healthCommand(),
+		keyCommand(),
+		privacyCommand(),
+		completionCommand(),
 		versionCommand(),
 	}
 }

@@ -70,6 +70,9 @@ func (o *dataOptions) get(ctx context.Context, path string) (int, []byte, error)
 	if err != nil {
 		return 0, nil, usagef("--server %q: %v", o.Server, err)
 	}
+	if err := authorize(req); err != nil {
+		return 0, nil, err
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, nil, &Exit{ExitUnreachable, fmt.Errorf("ask the server: %w; is tributary serve running there?", err)}

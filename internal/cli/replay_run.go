@@ -43,6 +43,18 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 		}
 		inputs, opened = append(inputs, f), append(opened, f)
 	}
+	history, err := o.History.open(ctx, env, cfg, clock, lists)
+	if err != nil {
+		return err
+	}
+	for _, h := range history {
+		inputs = append(inputs, h)
+	}
+	defer func() {
+		for _, h := range history {
+			err = errors.Join(err, h.Close())
+		}
+	}()
 	out, err := files.OpenDir(o.Out, o.Force)
 	if err != nil {
 		return err
@@ -89,7 +101,7 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 	result, err := pipeline.Replay(ctx, engine, inputs, pipeline.ReplayOptions{Progress: progress.set})
 	progress.Stop()
 	if err != nil {
-		return err
+		return unreachableExit(err)
 	}
 	if err := engine.Close(); err != nil {
 		return err

@@ -20,6 +20,12 @@ func runServe(ctx context.Context, env *Env, o serveOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.OnDataLoss != "" {
+		if cfg.Kafka == nil {
+			return usagef("--on-data-loss is for the source Kafka, which the configuration does not have")
+		}
+		cfg.Kafka.OnDataLoss = o.OnDataLoss
+	}
 	return service.Run(ctx, service.Options{Config: cfg, Stdout: env.Stdout, Log: env.Log, Version: buildVersion()})
 }
 

@@ -2,13 +2,15 @@ package cli
 
 import (
 	"context"
+	"flag"
 	"fmt"
 )
 
 // validateOptions is what `validate` was asked to do.
 type validateOptions struct {
-	Config configOptions
-	Files  []string // of events
+	Config  configOptions
+	Files   []string // of events
+	Connect bool     // ask what the configuration names
 }
 
 func validateCommand() *command {
@@ -20,12 +22,19 @@ func validateCommand() *command {
 		long: `Lists every fault of the configuration by its key, and leaves with exit code 78
 when there is one. Given files of events, it decodes them and prints how many
 events of each type and how many dead letters of each code they hold, with the
-first of each code; exit code 3 when there are dead letters.`,
+first of each code; exit code 3 when there are dead letters. With --connect, it
+asks the brokers, topics, group and schema registry that the configuration names
+whether they can be used with the credentials given: exit code 69 when one cannot
+be reached or refuses them, 3 when a topic is missing or may not be read.`,
 		examples: []string{
 			"tributary validate --config tributary.yaml",
+			"tributary validate --config tributary.yaml --connect",
 			"tributary validate clicks.ndjson conversions.csv.gz",
 		},
-		flags: o.Config.register,
+		flags: func(fs *flag.FlagSet) {
+			o.Config.register(fs)
+			fs.BoolVar(&o.Connect, "connect", false, "ask brokers, topics and schema registry too")
+		},
 		run: func(ctx context.Context, env *Env, args []string) error {
 			o.Files = args
 			return runValidate(ctx, env, o)
@@ -56,6 +65,11 @@ func runValidate(ctx context.Context, env *Env, o validateOptions) error {
 	}
 	if _, err := fmt.Fprintf(env.Stdout, "lists ok (version %s)\n", lists.Version()); err != nil {
 		return err
+	}
+	if o.Connect {
+		if err := validateConnections(ctx, env, c); err != nil {
+			return err
+		}
 	}
 	if len(o.Files) == 0 {
 		return nil

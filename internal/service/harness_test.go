@@ -151,6 +151,8 @@ func (r *running) answers(s *site) map[string]string {
 		}
 		if meta, ok := body["meta"].(map[string]any); ok {
 			delete(meta, "as_of")
+			delete(meta, "epoch") // of the process
+			delete(meta, "seq")
 		}
 		same, err := json.Marshal(body)
 		if err != nil {

@@ -12,11 +12,8 @@ func checkSupported(c *configs.Config) error {
 			faults = append(faults, configs.Fault{Key: key, Message: "this version has no " + what, Hint: "take the section out"})
 		}
 	}
-	missing(c.Kafka != nil, "kafka", "Kafka source; send events to POST /v1/events")
 	s := &c.Sinks
-	missing(s.Redis != nil, "sinks.redis", "Redis sink")
 	missing(s.ClickHouse != nil, "sinks.clickhouse", "ClickHouse sink")
-	missing(s.Kafka != nil, "sinks.kafka", "Kafka sink")
 	missing(s.Postgres != nil, "sinks.postgres", "PostgreSQL sink")
 	missing(s.BigQuery != nil, "sinks.bigquery", "BigQuery sink")
 	missing(s.Snowflake != nil, "sinks.snowflake", "Snowflake sink")

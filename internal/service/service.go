@@ -24,6 +24,8 @@ import (
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/fraud"
 	"github.com/tributary-data/tributary/ingest"
+	"github.com/tributary-data/tributary/ingest/kafka"
+	"github.com/tributary-data/tributary/internal/auth"
 	"github.com/tributary-data/tributary/pipeline"
 	"github.com/tributary-data/tributary/sinks"
 	"github.com/tributary-data/tributary/state"
@@ -85,11 +87,14 @@ type service struct {
 	engine     *pipeline.Engine
 	live       *pipeline.Live
 	disk       *diskGuard
+	outbox     *outboxGuard
 	decoders   *decoders
 	source     *source
+	kafka      *kafka.Source // nil: the section is not there
 	sinks      []sinks.Sink
 	deliverers []*sinks.Deliverer
-	offset     int64 // of the feed's last record; its goroutine's
+	door       *auth.Door // nil: everything is open, to this machine alone
+	offset     int64      // of the feed's last record; its goroutine's
 
 	mu struct {
 		sync.Mutex
@@ -106,6 +111,9 @@ func Run(ctx context.Context, opt Options) (err error) {
 	lists, err := fraud.LoadLists(s.cfg.Fraud.Lists, s.cfg.Dir)
 	if err != nil {
 		return &configs.Error{Faults: []configs.Fault{{Key: "fraud.lists", Message: err.Error()}}}
+	}
+	if s.door, err = openDoor(s.cfg, s.log); err != nil {
+		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Server.Listen)
 	if err != nil {
@@ -129,6 +137,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 	}
 	s.log.Info("state opened", slog.String("dir", s.store.Dir()), slog.Uint64("epoch", uint64(s.store.Epoch())), slog.Uint64("commit", s.engine.Commit()), slog.Duration("took", time.Since(began).Round(time.Millisecond)))
 	s.disk = newDiskGuard(s.store, int64(s.cfg.State.DiskBudget))
+	s.outbox = newOutboxGuard(s.engine, s.store, int64(s.cfg.State.OutboxQuota), s.sinks)
 	s.decoders = newDecoders(Decoding(s.cfg), Judges(lists))
 	names := []string{"http"}
 	if opt.Feed != nil {
@@ -136,9 +145,12 @@ func Run(ctx context.Context, opt Options) (err error) {
 		s.mu.catchingUp = true
 	}
 	s.live, err = pipeline.NewLive(s.engine, names, pipeline.LiveOptions{
-		Tick: time.Duration(s.cfg.Pipeline.Tick) * time.Millisecond, Paused: s.disk.paused,
+		Tick: time.Duration(s.cfg.Pipeline.Tick) * time.Millisecond, Paused: s.paused, Awaits: s.awaits,
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.openKafka(); err != nil {
 		return err
 	}
 	return s.run(ctx, listener)
@@ -166,12 +178,13 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	var pipe, deliveries, front sync.WaitGroup
 	pipe.Go(func() { fail("pipeline", s.live.Run(pipelineCtx)) })
 	pipe.Go(func() { s.disk.watch(pipelineCtx) })
+	pipe.Go(func() { s.outbox.watch(pipelineCtx) })
 
 	sinkCtx, stopSinks := context.WithCancel(context.Background())
 	defer stopSinks()
 	s.source = newSource(s)
 	for _, sink := range s.sinks {
-		d := sinks.NewDeliverer(s.source, sink, sinks.Options{Logger: s.log})
+		d := sinks.NewDeliverer(s.source, sink, sinks.Options{Logger: s.log, StopWhenAhead: true})
 		s.deliverers = append(s.deliverers, d)
 		deliveries.Go(func() {
 			if err := d.Run(sinkCtx); err != nil && !errors.Is(err, context.Canceled) {
@@ -192,7 +205,15 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 			}
 		})
 	}
+	if s.kafka != nil {
+		front.Go(func() { fail("kafka", s.runKafka(ctx)) })
+	}
 	server := web.New(s.cfg.Server, (*view)(s), (*collector)(s), s.log)
+	server.AllowErase(s.eraseLive)
+	if s.door != nil {
+		server.Protect(s.door)
+		front.Go(func() { s.door.Run(ctx) })
+	}
 	front.Go(func() { fail("http", server.Serve(ctx, listener)) })
 	if s.opt.Feed == nil {
 		s.announce(listener)
@@ -218,6 +239,11 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	}
 	return err
 }
+
+// askSinks is how long a start waits for a sink that does not answer. Should it
+// turn out later that the sink is ahead of the state, the program ends, so that
+// the next start can take a later epoch.
+const askSinks = 5 * time.Second
 
 // drainSinks is how long a stop waits for sinks; what they lack then is sent
 // after the next start.
@@ -245,9 +271,15 @@ func (s *service) openSinks(ctx context.Context) error {
 		return err
 	}
 	for _, sink := range s.sinks {
-		at, err := sink.Cursor(ctx)
+		asking, cancel := context.WithTimeout(ctx, askSinks)
+		at, err := sink.Cursor(asking)
+		cancel()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil {
-			return fmt.Errorf("sink %s: ask how far it is: %w", sink.Name(), err)
+			s.log.Warn("the sink does not answer yet; what it lacks waits in the outbox", slog.String("sink", sink.Name()), slog.Any("err", err))
+			continue
 		}
 		if at.Epoch > s.store.Epoch() || at.Epoch == s.store.Epoch() && at.Commit > commit {
 			s.log.Warn("the sink is ahead of the state, which was put back to an earlier time; everything is sent anew under a new epoch",
@@ -258,4 +290,12 @@ func (s *service) openSinks(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// paused says why nothing may be taken in; nil when it may.
+func (s *service) paused() error {
+	if err := s.disk.paused(); err != nil {
+		return err
+	}
+	return s.outbox.paused()
 }

@@ -7,7 +7,12 @@ import (
 
 	"github.com/tributary-data/tributary/configs"
 	"github.com/tributary-data/tributary/sinks"
+	"github.com/tributary-data/tributary/sinks/bigquery"
+	"github.com/tributary-data/tributary/sinks/clickhouse"
 	"github.com/tributary-data/tributary/sinks/files"
+	kafkasink "github.com/tributary-data/tributary/sinks/kafka"
+	"github.com/tributary-data/tributary/sinks/postgres"
+	"github.com/tributary-data/tributary/sinks/redis"
 )
 
 // SinkNames lists the sinks that the configuration switches on.
@@ -40,15 +45,27 @@ func OpenSink(ctx context.Context, cfg *configs.Config, name, version string, lo
 		Logger: log.With(slog.String("sink", name)), Version: version,
 		SessionGap: cfg.Sessions.Gap.Millis(), Lookback: max(look.Click, look.Impression, look.Visit).Millis(),
 	}
-	_ = deps
-	_ = ctx
-	switch name {
+	switch c := &cfg.Sinks; name {
 	case "files":
-		format, err := files.ParseFormat(cfg.Sinks.Files.Format)
-		if err != nil {
-			return nil, err
-		}
-		return files.NewSink(cfg.Sinks.Files.Dir, format)
+		return opened(files.Open(ctx, *c.Files, deps))
+	case "redis":
+		return opened(redis.Open(ctx, *c.Redis, deps))
+	case "clickhouse":
+		return opened(clickhouse.Open(ctx, *c.ClickHouse, deps))
+	case "kafka":
+		return opened(kafkasink.Open(ctx, *c.Kafka, deps))
+	case "postgres":
+		return opened(postgres.Open(ctx, *c.Postgres, deps))
+	case "bigquery":
+		return opened(bigquery.Open(ctx, *c.BigQuery, deps))
 	}
 	return nil, fmt.Errorf("sinks.%s: this build has no such sink", name)
+}
+
+// opened makes a sink of any kind a sinks.Sink, and none of an error.
+func opened[S sinks.Sink](s S, err error) (sinks.Sink, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }

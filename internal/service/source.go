@@ -3,8 +3,8 @@ package service
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
-	"sync"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/pipeline"
@@ -13,23 +13,9 @@ import (
 )
 
 // source is the engine as the deliverers see it.
-type source struct {
-	s  *service
-	mu struct {
-		sync.Mutex
-		acked   map[string]uint64
-		trimmed uint64
-	}
-}
+type source struct{ s *service }
 
-func newSource(s *service) *source {
-	src := &source{s: s}
-	src.mu.acked = map[string]uint64{}
-	for _, sink := range s.sinks {
-		src.mu.acked[sink.Name()] = 0
-	}
-	return src
-}
+func newSource(s *service) *source { return &source{s} }
 
 // View pins what is durable. A tick that is applied but not yet synced is not:
 // the view is taken after the sync of everything in it.
@@ -44,23 +30,12 @@ func (src *source) View(ctx context.Context) (sinks.View, error) {
 	return &sinkView{v: v, epoch: src.s.store.Epoch()}, nil
 }
 
-// Pending counts commits, of which each may hold many keys or none: an estimate.
-func (src *source) Pending(after uint64) int64 { return src.s.engine.PendingAfter(after) }
+// Pending is an estimate from what was noted about once a second.
+func (src *source) Pending(after uint64) sinks.Backlog { return src.s.outbox.behind(after) }
 
 // Ack lets the outbox forget what every sink has.
 func (src *source) Ack(_ context.Context, sink string, commit uint64) error {
-	src.mu.Lock()
-	defer src.mu.Unlock()
-	src.mu.acked[sink] = max(src.mu.acked[sink], commit)
-	low := commit
-	for _, c := range src.mu.acked {
-		low = min(low, c)
-	}
-	if low <= src.mu.trimmed {
-		return nil
-	}
-	src.mu.trimmed = low
-	return src.s.engine.TrimOutbox(low)
+	return src.s.outbox.ack(sink, commit)
 }
 
 // sinkView is one commit as sinks see it.
@@ -98,36 +73,60 @@ func (v *sinkView) Next(_ context.Context, after uint64, limit int) (sinks.Batch
 	return b, nil
 }
 
-func (v *sinkView) Partitions(_ context.Context, t *table.Table) ([]sinks.Partition, error) {
+func (v *sinkView) Partitions(ctx context.Context, t *table.Table) ([]sinks.Partition, error) {
 	seen := map[sinks.Partition]bool{}
+	goes := goesOn(ctx)
 	err := v.v.ScanKeys(t, func(key table.Row) bool {
 		seen[sinks.PartitionOf(t, key)] = true
-		return true
+		return goes()
 	})
 	out := make([]sinks.Partition, 0, len(seen))
 	for p := range seen {
 		out = append(out, p)
 	}
 	slices.SortFunc(out, sinks.Partition.Compare)
-	return out, err
+	return out, errors.Join(err, ctx.Err())
 }
 
-func (v *sinkView) Scan(_ context.Context, t *table.Table, p sinks.Partition, fn func(table.Row, uint64) error) error {
-	var bad error
-	rev := sinks.Rev(v.epoch, v.v.Commit)
-	visit := func(r table.Row) bool {
-		if sinks.PartitionOf(t, r[:t.Keys]) != p {
-			return true
+func (v *sinkView) Scan(ctx context.Context, t *table.Table, p sinks.Partition, fn func(table.Row, uint64) error) error {
+	return v.scan(ctx, fn, func(visit func(table.Row) bool) error {
+		within := func(key table.Row) bool { return sinks.PartitionOf(t, key) == p }
+		if pipeline.IsRollup(t) {
+			from := event.Millis(p.Day) * event.Day
+			return v.v.ScanRollup(t, from, from+event.Day, visit)
 		}
+		return v.v.ScanWhere(t, within, visit)
+	})
+}
+
+func (v *sinkView) ScanAll(ctx context.Context, t *table.Table, fn func(table.Row, uint64) error) error {
+	return v.scan(ctx, fn, func(visit func(table.Row) bool) error { return v.v.Scan(t, visit) })
+}
+
+// scan hands rows to fn until one of them or ctx ends it.
+func (v *sinkView) scan(ctx context.Context, fn func(table.Row, uint64) error, read func(visit func(table.Row) bool) error) error {
+	rev := sinks.Rev(v.epoch, v.v.Commit)
+	goes := goesOn(ctx)
+	var bad error
+	err := read(func(r table.Row) bool {
 		bad = fn(r, rev)
-		return bad == nil
+		return bad == nil && goes()
+	})
+	if bad != nil {
+		return bad
 	}
-	var err error
-	if pipeline.IsRollup(t) {
-		from := event.Millis(p.Day) * event.Day
-		err = v.v.ScanRollup(t, from, from+event.Day, visit)
-	} else {
-		err = v.v.ScanWhere(t, func(key table.Row) bool { return sinks.PartitionOf(t, key) == p }, visit)
+	return errors.Join(err, ctx.Err())
+}
+
+// goesOn says now and then whether ctx has ended.
+func goesOn(ctx context.Context) func() bool {
+	n := 0
+	return func() bool {
+		n++
+		return n%256 != 0 || ctx.Err() == nil
 	}
-	return errors.Join(err, bad)
+}
+
+func (v *sinkView) Find(_ context.Context, t *table.Table, prefix table.Row) ([]table.Row, error) {
+	return v.v.Find(t, prefix, math.MaxInt)
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/pipeline"
+	"github.com/tributary-data/tributary/sinks"
 	"github.com/tributary-data/tributary/table"
 	"github.com/tributary-data/tributary/web"
 )
@@ -112,23 +112,25 @@ func (v *view) Status() web.Status {
 		DiskBytes: used, DiskBudget: int64(v.cfg.State.DiskBudget), Ready: true,
 	}
 	for _, in := range live.Inputs {
-		st.Inputs = append(st.Inputs, web.Input{Name: in.Name, Watermark: in.Watermark, Idle: in.Idle, Records: in.Records, Behind: -1})
+		st.Inputs = append(st.Inputs, web.Input{Name: in.Name, Watermark: in.Watermark, Idle: in.Idle, Records: in.Records, Behind: in.Behind, Error: in.Problem})
+	}
+	if st.Kafka = (*service)(v).kafkaStatus(); st.Kafka != nil {
+		st.Degraded = append(st.Degraded, st.Kafka.Problems...)
 	}
 	for _, d := range v.deliverers {
 		s := d.State()
-		x := web.Sink{Name: s.Sink, State: "ok", OutboxRows: s.LagRows, Commit: s.Progress.Commit, Watermark: s.Progress.Watermark, Error: s.LastError}
-		switch {
-		case s.LastError != "":
-			x.State = "down"
-			x.Lag = time.Since(s.LastSuccess)
+		x := web.Sink{Name: s.Sink, State: string(s.Health), OutboxRows: s.LagRows, Lag: s.Lag, Commit: s.Progress.Commit, Watermark: s.Progress.Watermark, Error: s.LastError}
+		if s.Health == sinks.Down {
 			st.Degraded = append(st.Degraded, fmt.Sprintf("sink %s is down: %s; its rows wait in the outbox", s.Sink, s.LastError))
-		case s.Resyncing:
-			x.State = "catching_up"
 		}
 		st.OutboxRows = max(st.OutboxRows, s.LagRows)
 		st.Sinks = append(st.Sinks, x)
 	}
+	if waiting := v.outbox.paused(); waiting != nil {
+		st.Degraded = append(st.Degraded, waiting.Error())
+	}
 	if paused != nil {
+		st.Paused = paused.Error()
 		st.Degraded = append(st.Degraded, paused.Error())
 	}
 	v.mu.Lock()

@@ -1,6 +1,6 @@
 // Package files writes the logical tables as files: one file per table for
-// replay and export, and a directory partitioned by day as a sink. It owns the
-// bytes of those files and touches no state; rows come from its caller.
+// replay and export, and a directory or bucket partitioned by day as a sink. It
+// owns the bytes of those files and touches no state; rows come from its caller.
 //
 // Invariants:
 //  1. The same rows give the same bytes, on every machine.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"iter"
 	"time"
 
 	"github.com/tributary-data/tributary/event"
@@ -19,7 +18,7 @@ const maxLine = 16 << 20
 
 // ReadNDJSON reads rows back from what the NDJSON writer wrote. The row is
 // reused: whoever keeps one clones it. It ends after the first error.
-func ReadNDJSON(r io.Reader, t *table.Table) iter.Seq2[table.Row, error] {
+func ReadNDJSON(r io.Reader, t *table.Table) rowSeq {
 	return func(yield func(table.Row, error) bool) {
 		lines := bufio.NewScanner(r)
 		lines.Buffer(make([]byte, 0, 64<<10), maxLine)

@@ -3,42 +3,40 @@ package files
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"hash"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"regexp"
+	"log/slog"
+	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tributary-data/tributary/sinks"
+	"github.com/tributary-data/tributary/sinks/objects"
 	"github.com/tributary-data/tributary/table"
 )
 
-var _ sinks.Sink = (*Sink)(nil)
+var (
+	_ sinks.Sink    = (*Sink)(nil)
+	_ sinks.Auditor = (*Sink)(nil)
+	_ sinks.Paced   = (*Sink)(nil)
+)
 
-// Sink keeps a directory at the current state: a directory per table, in it a
-// file per day or bucket, and a manifest. Batches only tell it which partitions
-// are dirty; at the end of a round it writes those anew from the view. So
-// nothing that happened before can be left in a file, and repeats, lost
-// answers and restored backups need no rule of their own.
+// Sink keeps a directory or a bucket at the current state: a directory per
+// table, in it a file per day or bucket, and a manifest. Batches only tell it
+// which partitions are dirty; at the end of a round it writes those anew from
+// the view. So nothing that happened before can be left in a file, and repeats,
+// lost answers and restored backups need no rule of their own.
 //
-// It is used by one goroutine, its deliverer's. Two processes on one directory
-// are fenced by the epoch in the manifest, which is looked at before each
-// rename; a file that a fenced writer replaced in the instant between fails
-// the manifest's checksum and is written anew with its next change or resync.
+// It is used by one goroutine, its deliverer's.
 type Sink struct {
-	dir    string
+	place  place
 	format Format
-	disk   disk
+	pace   sinks.Pace
+	feed   *feed // nil: off
 	dirty  map[partKey]bool
 	at     sinks.Progress            // of the batches in dirty
 	files  map[partKey]*ManifestFile // what the manifest says
+	since  *Since                    // likewise
 	known  bool                      // whether files was loaded since the last fault
 	sweep  bool                      // whether a crash may have left files behind
 }
@@ -48,42 +46,54 @@ type partKey struct {
 	p sinks.Partition
 }
 
-func (s *Sink) name(k partKey) string { return k.t.Name + "/" + k.p.String() + "." + string(s.format) }
+// recheck is how often the files of a bucket are looked at although nothing
+// failed: what a superseded writer damaged is found so.
+const recheck = 10 * time.Minute
 
-// NewSink opens the directory and makes it where it does not exist. One that
-// holds other files and no manifest is refused: a resync removes what it does
-// not know in the tables' directories.
-func NewSink(dir string, format Format) (*Sink, error) {
-	if _, err := ParseFormat(string(format)); err != nil {
+// Open opens the place that the configuration names.
+func Open(_ context.Context, cfg Config, deps sinks.Deps) (*Sink, error) {
+	f, err := ParseFormat(cfg.Format)
+	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, writeError(dir, err)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", dir, err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, manifestName)); errors.Is(err, fs.ErrNotExist) {
-		for _, e := range entries {
-			if _, ours := table.ByName(e.Name()); !ours && !isTemp(e.Name()) {
-				return nil, fmt.Errorf("directory %s %w and has no %s (it holds %s): give the files sink a directory of its own", dir, ErrNotEmpty, manifestName, e.Name())
-			}
+	s := &Sink{format: f, dirty: map[partKey]bool{}, pace: sinks.Pace{MaxAge: cfg.pace()}}
+	if objects.IsURL(cfg.Dir) {
+		log := deps.Logger
+		if log == nil {
+			log = slog.Default()
 		}
+		s.pace.Recheck = recheck
+		s.place, err = newBucketPlace(cfg.Dir, objects.Options{Logger: log})
+	} else {
+		s.place, err = newDirPlace(cfg.Dir)
 	}
-	return &Sink{dir: dir, format: format, disk: osDisk, dirty: map[partKey]bool{}}, nil
+	if err != nil {
+		return nil, fmt.Errorf("sinks.files.dir: %w", err)
+	}
+	if cfg.Changes {
+		s.feed = newFeed(s.place, f, time.Duration(cfg.KeepChanges)*time.Millisecond)
+	}
+	return s, nil
+}
+
+// NewSink opens a directory.
+func NewSink(dir string, format Format) (*Sink, error) {
+	return Open(context.Background(), Config{Dir: dir, Format: string(format)}, sinks.Deps{})
 }
 
 // Name implements sinks.Sink.
 func (s *Sink) Name() string { return "files" }
 
-// Cursor implements sinks.Sink. A directory in another format counts as never
-// written; a file that is missing or of another size, as after a crash between
-// two renames, is written again with the next round.
-func (s *Sink) Cursor(context.Context) (sinks.Progress, error) {
-	clear(s.dirty)
-	s.files, s.known, s.sweep = map[partKey]*ManifestFile{}, false, true
-	m, err := readManifest(s.dir)
+// Pace implements sinks.Paced.
+func (s *Sink) Pace() sinks.Pace { return s.pace }
+
+// Cursor implements sinks.Sink. A place in another format counts as never
+// written; a file that is missing or not the one that was written, as after a
+// crash between two files, is written again with the next round.
+func (s *Sink) Cursor(ctx context.Context) (sinks.Progress, error) {
+	s.forget()
+	s.files, s.since, s.sweep = map[partKey]*ManifestFile{}, nil, true
+	m, err := s.place.load(ctx)
 	if err != nil || m == nil {
 		return sinks.Progress{}, err
 	}
@@ -91,14 +101,31 @@ func (s *Sink) Cursor(context.Context) (sinks.Progress, error) {
 		clear(s.files)
 		return sinks.Progress{}, nil
 	}
-	for k, f := range s.files {
-		info, err := os.Stat(filepath.Join(s.dir, filepath.FromSlash(f.Name)))
-		if err != nil || info.Size() != f.Bytes {
-			s.dirty[k] = true
+	damaged, err := s.place.damaged(ctx, s.files)
+	if err != nil {
+		return sinks.Progress{}, err
+	}
+	for _, k := range damaged {
+		s.dirty[k] = true
+	}
+	s.at = m.progress()
+	if s.feed != nil {
+		s.since = m.Changes
+		if err := s.feed.clean(ctx, s.at); err != nil {
+			return sinks.Progress{}, err
 		}
 	}
-	s.at, s.known = m.progress(), true
+	s.known = true
 	return s.at, nil
+}
+
+// forget drops what was not written; nothing is known until the next Cursor.
+func (s *Sink) forget() {
+	clear(s.dirty)
+	s.known = false
+	if s.feed != nil {
+		s.feed.discard()
+	}
 }
 
 // load takes over the files of the manifest; false if it names one that this
@@ -109,10 +136,9 @@ func (s *Sink) load(m *Manifest) bool {
 		if !ok {
 			return false
 		}
-		base := strings.TrimSuffix(filepath.Base(f.Name), "."+string(s.format))
-		p, err := parsePartition(base)
+		p, err := partitionIn(f.Name)
 		k := partKey{t, p}
-		if err != nil || f.Name != s.name(k) {
+		if err != nil || f.Name != s.place.name(k, s.format) {
 			return false
 		}
 		s.files[k] = &f
@@ -121,7 +147,7 @@ func (s *Sink) load(m *Manifest) bool {
 }
 
 // Apply implements sinks.Sink.
-func (s *Sink) Apply(ctx context.Context, b sinks.Batch) error {
+func (s *Sink) Apply(ctx context.Context, b sinks.Batch) (err error) {
 	if !s.known {
 		return sinks.ErrGap // nothing to build on
 	}
@@ -133,6 +159,12 @@ func (s *Sink) Apply(ctx context.Context, b sinks.Batch) error {
 	}
 	for _, c := range b.Changes {
 		s.dirty[partKey{c.Table, c.Part}] = true
+	}
+	if s.feed != nil && b.Commit > s.at.Commit {
+		if err := s.feed.add(&b); err != nil {
+			s.forget()
+			return err
+		}
 	}
 	if b.Commit > s.at.Commit {
 		s.at = b.Progress
@@ -154,6 +186,11 @@ func (s *Sink) Resync(ctx context.Context, v sinks.View) error {
 	if s.files == nil {
 		s.files = map[partKey]*ManifestFile{}
 	}
+	to := v.Progress()
+	if err := s.claim(ctx, to.Epoch); err != nil {
+		s.forget()
+		return err
+	}
 	for _, t := range table.All {
 		parts, err := v.Partitions(ctx, t)
 		if err != nil {
@@ -166,63 +203,132 @@ func (s *Sink) Resync(ctx context.Context, v sinks.View) error {
 	for k := range s.files { // those that the view lacks go
 		s.dirty[k] = true
 	}
-	s.sweep = true
+	s.sweep, s.since = true, nil
+	if s.feed != nil {
+		s.feed.discard() // what changed is not known; who follows the feed reads the tables anew
+		s.since = &Since{Epoch: to.Epoch, Commit: to.Commit}
+	}
 	return s.flush(ctx, v)
 }
 
+// claim writes the epoch of a new owner into the manifest before anything else,
+// so that the one before it stops.
+func (s *Sink) claim(ctx context.Context, epoch uint32) error {
+	m, err := s.place.load(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case m == nil, m.owner() == epoch:
+		return nil
+	case m.owner() > epoch:
+		return sinks.ErrFenced
+	}
+	m.Owner = epoch
+	return s.place.save(ctx, m)
+}
+
 // Close implements sinks.Sink.
-func (s *Sink) Close() error { return nil }
+func (s *Sink) Close() error {
+	if s.feed != nil {
+		s.feed.discard()
+	}
+	s.place.Close()
+	return nil
+}
+
+// Manifest is what the place says of itself; nil before the first write.
+func (s *Sink) Manifest(ctx context.Context) (*Manifest, error) { return s.place.load(ctx) }
+
+// Place names the directory or bucket.
+func (s *Sink) Place() string { return s.place.String() }
+
+// FileName is what the file of a partition is called in a format.
+func (s *Sink) FileName(t *table.Table, p sinks.Partition, f Format) string {
+	return s.place.name(partKey{t, p}, f)
+}
 
 // flush writes the dirty partitions as they stand in the view and then the
 // manifest. After an error nothing is known until the next Cursor.
 func (s *Sink) flush(ctx context.Context, v sinks.View) (err error) {
 	defer func() {
-		clear(s.dirty)
-		if err != nil {
-			s.known = false
+		if clear(s.dirty); err != nil {
+			s.forget()
 		}
 	}()
 	to := v.Progress()
+	gone, err := s.writeDirty(ctx, v, to)
+	if err != nil {
+		return err
+	}
+	if s.feed != nil {
+		if err := s.feed.publish(ctx, to); err != nil {
+			return err
+		}
+		if s.since == nil {
+			s.since = &Since{Epoch: to.Epoch, Commit: to.Commit}
+		}
+	}
+	if err := s.writeManifest(ctx, to); err != nil {
+		return err
+	}
+	if s.sweep {
+		keep := map[string]bool{}
+		for _, f := range s.files {
+			keep[f.Name] = true
+		}
+		if gone, err = s.place.strays(ctx, keep); err != nil {
+			return err
+		}
+	}
+	for _, name := range gone {
+		if err := s.place.remove(ctx, name); err != nil {
+			return err
+		}
+	}
+	if s.feed != nil {
+		if err := s.feed.expire(ctx, to); err != nil {
+			return err
+		}
+	}
+	s.at, s.known, s.sweep = to, true, false
+	return nil
+}
+
+// atOnce is how many partitions of a table without times in its key are written
+// in one pass over it: each holds its own writer in memory.
+const atOnce = 4
+
+// writeDirty writes the dirty partitions, and gives the names of those that
+// have no rows any more.
+func (s *Sink) writeDirty(ctx context.Context, v sinks.View, to sinks.Progress) (gone []string, err error) {
 	parts := make([]partKey, 0, len(s.dirty))
 	for k := range s.dirty {
 		parts = append(parts, k)
 	}
 	slices.SortFunc(parts, comparePartKeys)
-	dirs := map[string]bool{}
-	var gone []string
-	for _, k := range parts {
-		f, err := s.writePartition(ctx, v, k, to)
+	tables := map[string]bool{}
+	for len(parts) > 0 {
+		n := 1
+		for n < len(parts) && n < atOnce && parts[n].t == parts[0].t && parts[n].p.Bucket > 0 && parts[0].p.Bucket > 0 {
+			n++
+		}
+		written, err := s.writePartitions(ctx, v, parts[:n], to)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		dirs[filepath.Join(s.dir, k.t.Name)] = true
-		if f == nil {
-			delete(s.files, k)
-			gone = append(gone, filepath.Join(s.dir, filepath.FromSlash(s.name(k))))
-			continue
+		for i, k := range parts[:n] {
+			tables[k.t.Name] = true
+			if written[i] == nil {
+				delete(s.files, k)
+				gone = append(gone, s.place.name(k, s.format))
+				continue
+			}
+			s.files[k] = written[i]
 		}
-		s.files[k] = f
+		parts = parts[n:]
 	}
-	for dir := range dirs {
-		if err := s.disk.sync(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return writeError(dir, err)
-		}
-	}
-	if err := s.writeManifest(to); err != nil {
-		return err
-	}
-	if s.sweep {
-		if gone, err = s.unknownFiles(); err != nil {
-			return err
-		}
-	}
-	for _, path := range gone {
-		if err := s.disk.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return writeError(path, err)
-		}
-	}
-	s.at, s.known, s.sweep = to, true, false
-	return nil
+	return gone, s.place.settle(tables)
 }
 
 func comparePartKeys(a, b partKey) int {
@@ -232,159 +338,57 @@ func comparePartKeys(a, b partKey) int {
 	return a.p.Compare(b.p)
 }
 
-// writePartition replaces the file of one partition; nil when it has no rows.
-func (s *Sink) writePartition(ctx context.Context, v sinks.View, k partKey, to sinks.Progress) (*ManifestFile, error) {
-	name := s.name(k)
-	path := filepath.Join(s.dir, filepath.FromSlash(name))
-	temp := filepath.Join(filepath.Dir(path), tempName(filepath.Base(path)))
-	p := newPartitionWriter(k.t, name)
-	defer p.discard(s.disk, temp)
-	err := v.Scan(ctx, k.t, k.p, func(row table.Row, _ uint64) error {
+// writePartitions replaces the files of some partitions of one table, in one
+// pass over it; nil for those that have no rows.
+func (s *Sink) writePartitions(ctx context.Context, v sinks.View, keys []partKey, to sinks.Progress) ([]*ManifestFile, error) {
+	t := keys[0].t
+	writers := make([]*partitionWriter, len(keys))
+	byPart := map[sinks.Partition]*partitionWriter{}
+	for i, k := range keys {
+		writers[i] = newPartitionWriter(t, s.place.name(k, s.format))
+		byPart[k.p] = writers[i]
+		defer writers[i].discard()
+	}
+	put := func(p *partitionWriter, row table.Row) error {
 		if p.w == nil { // only now: a partition without rows needs no file
-			if err := p.open(s.disk, temp, s.format); err != nil {
+			if err := p.open(s.place, s.format); err != nil {
 				return err
 			}
 		}
-		return p.row(path, row)
-	})
-	if err != nil || p.w == nil {
-		return nil, err
-	}
-	if err := p.finish(); err != nil {
-		return nil, writeError(path, err)
-	}
-	if err := s.fence(to.Epoch); err != nil {
-		return nil, err
-	}
-	if err := s.disk.rename(temp, path); err != nil {
-		return nil, writeError(path, err)
-	}
-	p.renamed = true
-	return p.out, nil
-}
-
-// partitionWriter writes one file and adds up what its manifest entry says.
-type partitionWriter struct {
-	t        *table.Table
-	file     diskFile
-	w        Writer
-	hash     hash.Hash
-	out      *ManifestFile
-	sums     []currencySums
-	summed   []int // the columns that are added up
-	currency int   // the column of the currency, or -1
-	renamed  bool
-}
-
-// currencySums are the sums of one currency, in the order of the columns summed.
-type currencySums struct {
-	currency string
-	sums     []int64
-}
-
-func newPartitionWriter(t *table.Table, name string) *partitionWriter {
-	p := &partitionWriter{t: t, hash: sha256.New(), out: &ManifestFile{Table: t.Name, Name: name, Sums: map[string]map[string]int64{}}, currency: -1}
-	for i, c := range t.Columns {
-		switch {
-		case c.Name == "currency":
-			p.currency = i
-		case c.Type == table.Int && i >= t.Keys && c.Name != "tier":
-			p.summed = append(p.summed, i)
-		}
-	}
-	return p
-}
-
-// Write counts and hashes what the table writer writes.
-func (p *partitionWriter) Write(b []byte) (int, error) {
-	n, err := p.file.Write(b)
-	p.hash.Write(b[:n])
-	p.out.Bytes += int64(n)
-	return n, err
-}
-
-func (p *partitionWriter) open(d disk, temp string, f Format) error {
-	if err := os.MkdirAll(filepath.Dir(temp), 0o755); err != nil {
-		return writeError(filepath.Dir(temp), err)
+		return p.row(row)
 	}
 	var err error
-	if p.file, err = d.create(temp); err != nil {
-		return writeError(temp, err)
+	if len(keys) == 1 {
+		err = v.Scan(ctx, t, keys[0].p, func(row table.Row, _ uint64) error { return put(writers[0], row) })
+	} else {
+		err = v.ScanAll(ctx, t, func(row table.Row, _ uint64) error {
+			if p := byPart[sinks.PartitionOf(t, row[:t.Keys])]; p != nil {
+				return put(p, row)
+			}
+			return nil
+		})
 	}
-	p.w, err = NewWriter(p, p.t, f)
-	return err
-}
-
-func (p *partitionWriter) row(path string, row table.Row) error {
-	p.out.Rows++
-	if len(p.summed) > 0 {
-		sums := p.sumsOf(row)
-		for n, i := range p.summed {
-			sums[n] += row[i].Int
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*ManifestFile, len(keys))
+	for i, p := range writers {
+		if p.w == nil {
+			continue
 		}
-	}
-	return writeError(path, p.w.Write(row))
-}
-
-// sumsOf finds the sums of the row's currency; there are few.
-func (p *partitionWriter) sumsOf(row table.Row) []int64 {
-	currency := ""
-	if p.currency >= 0 {
-		currency = row[p.currency].Text
-	}
-	for i := range p.sums {
-		if p.sums[i].currency == currency {
-			return p.sums[i].sums
+		if err := p.finish(); err != nil {
+			return nil, err
 		}
-	}
-	p.sums = append(p.sums, currencySums{strings.Clone(currency), make([]int64, len(p.summed))})
-	return p.sums[len(p.sums)-1].sums
-}
-
-func (p *partitionWriter) finish() error {
-	if err := p.w.Close(); err != nil {
-		return err
-	}
-	if err := p.file.Sync(); err != nil {
-		return err
-	}
-	file := p.file
-	p.file = nil
-	for _, c := range p.sums {
-		named := map[string]int64{}
-		for n, i := range p.summed {
-			named[p.t.Columns[i].Name] = c.sums[n]
+		if err := p.draft.publish(ctx, p.out, s.files[keys[i]], to.Epoch); err != nil {
+			return nil, err
 		}
-		p.out.Sums[c.currency] = named
+		out[i] = p.out
 	}
-	p.out.SHA256 = hex.EncodeToString(p.hash.Sum(nil))
-	return file.Close()
+	return out, nil
 }
 
-// discard removes what did not become a file.
-func (p *partitionWriter) discard(d disk, temp string) {
-	if p.file != nil {
-		_ = p.file.Close()
-	}
-	if p.w != nil && !p.renamed {
-		_ = d.remove(temp) // the next resync finds what cannot be removed now
-	}
-}
-
-// fence refuses to write beside a newer owner.
-func (s *Sink) fence(epoch uint32) error {
-	m, err := readManifest(s.dir)
-	if err == nil && m != nil && m.Epoch > epoch {
-		return sinks.ErrFenced
-	}
-	return err
-}
-
-func (s *Sink) writeManifest(to sinks.Progress) error {
-	if err := s.fence(to.Epoch); err != nil {
-		return err
-	}
-	m := Manifest{Version: manifestVersion, Epoch: to.Epoch, Commit: to.Commit, Watermark: to.Watermark.String(), Format: s.format, Files: []ManifestFile{}}
+func (s *Sink) writeManifest(ctx context.Context, to sinks.Progress) error {
+	m := Manifest{Version: manifestVersion, Epoch: to.Epoch, Commit: to.Commit, Watermark: to.Watermark.String(), Format: s.format, Changes: s.since, Files: []ManifestFile{}}
 	keys := make([]partKey, 0, len(s.files))
 	for k := range s.files {
 		keys = append(keys, k)
@@ -393,54 +397,19 @@ func (s *Sink) writeManifest(to sinks.Progress) error {
 	for _, k := range keys {
 		m.Files = append(m.Files, *s.files[k])
 	}
-	raw, err := json.MarshalIndent(m, "", " ")
-	if err != nil {
-		return fmt.Errorf("encoding the manifest: %w", err)
-	}
-	path, temp := filepath.Join(s.dir, manifestName), filepath.Join(s.dir, tempName(manifestName))
-	f, err := s.disk.create(temp)
-	if err != nil {
-		return writeError(path, err)
-	}
-	_, err = f.Write(append(raw, '\n'))
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = s.disk.rename(temp, path)
-	}
-	if err == nil {
-		err = s.disk.sync(s.dir)
-	}
-	return writeError(path, err)
+	return s.place.save(ctx, &m)
 }
 
-// partitionFile is what files of this sink are named, in any format.
-var partitionFile = regexp.MustCompile(`^(\d{4}-\d\d-\d\d|bucket-\d\d)\.(ndjson|csv|parquet)$`)
-
-// unknownFiles are those in the tables' directories that look like ours and
-// are in no manifest: of another format, of a crash, or of rows that are gone.
-func (s *Sink) unknownFiles() ([]string, error) {
-	keep := map[string]bool{}
-	for k := range s.files {
-		keep[s.name(k)] = true
-	}
-	var out []string
-	for _, t := range table.All {
-		entries, err := os.ReadDir(filepath.Join(s.dir, t.Name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("cannot read %s: %w", filepath.Join(s.dir, t.Name), err)
-		}
-		for _, e := range entries {
-			if !keep[t.Name+"/"+e.Name()] && (isTemp(e.Name()) || partitionFile.MatchString(e.Name())) {
-				out = append(out, filepath.Join(s.dir, t.Name, e.Name()))
-			}
+// partitionIn reads the partition from a file's name, of either kind of place.
+func partitionIn(name string) (sinks.Partition, error) {
+	part := strings.TrimSuffix(path.Base(name), path.Ext(name))
+	if part == "part" {
+		_, part, _ = strings.Cut(path.Base(path.Dir(name)), "=")
+		if len(part) == len("01") {
+			part = "bucket-" + part
 		}
 	}
-	return out, nil
+	return parsePartition(part)
 }
 
 // parsePartition reads what Partition.String wrote.

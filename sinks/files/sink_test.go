@@ -144,7 +144,7 @@ func TestSinkPassesTheSuite(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s.disk = f.disk()
+				s.place.(*dirPlace).disk = f.disk()
 				return s
 			},
 			Read: func(t *testing.T) map[string][]table.Row { return readDir(t, dir) },
@@ -204,15 +204,20 @@ func TestAnotherFormatStartsOver(t *testing.T) {
 	}
 }
 
+// fileOf is the file that holds a row.
+func fileOf(s *Sink, t *table.Table, row table.Row) string {
+	return s.place.name(partKey{t, sinks.PartitionOf(t, row)}, s.format)
+}
+
 func TestDamagedFilesAreWrittenAgain(t *testing.T) {
 	dir, src := t.TempDir(), sample()
 	s := open(t, dir, NDJSON)
 	resync(t, s, src)
-	path := filepath.Join(dir, s.name(partKey{table.Credits, sinks.PartitionOf(table.Credits, creditRow(1))}))
+	path := filepath.Join(dir, fileOf(s, table.Credits, creditRow(1)))
 	if err := os.Truncate(path, 10); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(filepath.Join(dir, s.name(partKey{table.Credits, sinks.PartitionOf(table.Credits, creditRow(2))}))); err != nil {
+	if err := os.Remove(filepath.Join(dir, fileOf(s, table.Credits, creditRow(2)))); err != nil {
 		t.Fatal(err)
 	}
 	s = open(t, dir, NDJSON)

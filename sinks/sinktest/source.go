@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/sinks"
@@ -22,6 +23,7 @@ type Source struct {
 		sync.Mutex
 		state
 		acks  map[string]uint64
+		made  map[uint64]time.Time // when each commit was made
 		fault error
 	}
 }
@@ -53,7 +55,7 @@ func NewSource() *Source {
 	s := &Source{}
 	s.mu.at = sinks.Progress{Epoch: 1, Watermark: event.NoTime}
 	s.mu.rows = map[string]stored{}
-	s.mu.acks = map[string]uint64{}
+	s.mu.acks, s.mu.made = map[string]uint64{}, map[uint64]time.Time{}
 	return s
 }
 
@@ -70,6 +72,7 @@ func (s *Source) Commit(puts ...Put) {
 	defer s.mu.Unlock()
 	st := &s.mu.state
 	st.at.Commit++
+	s.mu.made[st.at.Commit] = time.Now()
 	st.at.Watermark = 1768478400000 + event.Millis(st.at.Commit)
 	for _, p := range puts {
 		key := slices.Clone(p.Row[:p.Table.Keys])
@@ -77,6 +80,9 @@ func (s *Source) Commit(puts ...Put) {
 		st.changes = append(st.changes, changed{st.at.Commit, id, p.Table, part, key})
 		if p.Del {
 			delete(st.rows, id)
+			if p.Table == table.Credits && key[1].Text == "" { // all of the conversion
+				maps.DeleteFunc(st.rows, func(_ string, r stored) bool { return r.t == table.Credits && r.row[0].Text == key[0].Text })
+			}
 			continue
 		}
 		st.rows[id] = stored{p.Table, part, slices.Clone(p.Row), sinks.Rev(st.at.Epoch, st.at.Commit)}
@@ -171,16 +177,18 @@ func (s *Source) View(context.Context) (sinks.View, error) {
 }
 
 // Pending implements sinks.Source.
-func (s *Source) Pending(after uint64) int64 {
+func (s *Source) Pending(after uint64) (b sinks.Backlog) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := int64(0)
+	if after < s.mu.at.Commit {
+		b.Oldest = s.mu.made[after+1]
+	}
 	for _, c := range s.mu.changes {
 		if c.commit > after {
-			n++
+			b.Rows++
 		}
 	}
-	return n
+	return b
 }
 
 // Ack implements sinks.Source.
@@ -212,6 +220,13 @@ func (v *view) Next(_ context.Context, after uint64, limit int) (sinks.Batch, er
 			break
 		}
 		last = c.commit
+		if c.t == table.Credits || c.t == table.Conversions {
+			if id := c.key[0].Text; !seen["\x00"+id] {
+				seen["\x00"+id] = true
+				b.Changes = v.appendConversion(b.Changes, id)
+			}
+			continue
+		}
 		if seen[c.id] {
 			continue
 		}
@@ -220,6 +235,22 @@ func (v *view) Next(_ context.Context, after uint64, limit int) (sinks.Batch, er
 		b.Changes = append(b.Changes, sinks.Change{Table: c.t, Part: c.part, Key: c.key, Row: r.row, Rev: max(r.rev, sinks.Rev(v.at.Epoch, c.commit))})
 	}
 	return b, nil
+}
+
+// appendConversion gives a conversion as sinks.Change says.
+func (v *view) appendConversion(changes []sinks.Change, id string) []sinks.Change {
+	rev := sinks.Rev(v.at.Epoch, v.at.Commit)
+	add := func(t *table.Table, key, row table.Row) {
+		changes = append(changes, sinks.Change{Table: t, Part: sinks.PartitionOf(t, key), Key: key, Row: row, Rev: rev})
+	}
+	add(table.Credits, table.Row{table.T(id), table.T(""), table.I(0)}, nil)
+	credits, _ := v.Find(context.Background(), table.Credits, table.Row{table.T(id)}) // cannot fail
+	for _, row := range credits {
+		add(table.Credits, row[:table.Credits.Keys], row)
+	}
+	key := table.Row{table.T(id)}
+	add(table.Conversions, key, v.rows[rowID(table.Conversions, key)].row)
+	return changes
 }
 
 func (v *view) Partitions(_ context.Context, t *table.Table) ([]sinks.Partition, error) {
@@ -232,15 +263,42 @@ func (v *view) Partitions(_ context.Context, t *table.Table) ([]sinks.Partition,
 	return slices.SortedFunc(maps.Keys(set), sinks.Partition.Compare), nil
 }
 
-func (v *view) Scan(_ context.Context, t *table.Table, p sinks.Partition, fn func(table.Row, uint64) error) error {
+func (v *view) Scan(ctx context.Context, t *table.Table, p sinks.Partition, fn func(table.Row, uint64) error) error {
+	return v.scan(ctx, t, func(r stored) bool { return r.part == p }, fn)
+}
+
+func (v *view) ScanAll(ctx context.Context, t *table.Table, fn func(table.Row, uint64) error) error {
+	return v.scan(ctx, t, func(stored) bool { return true }, fn)
+}
+
+func (v *view) Find(ctx context.Context, t *table.Table, prefix table.Row) (out []table.Row, err error) {
+	starts := func(r stored) bool {
+		for i := range prefix {
+			if r.row[i].Text != prefix[i].Text || r.row[i].Int != prefix[i].Int {
+				return false
+			}
+		}
+		return true
+	}
+	err = v.scan(ctx, t, starts, func(row table.Row, _ uint64) error {
+		out = append(out, row)
+		return nil
+	})
+	return out, err
+}
+
+func (v *view) scan(ctx context.Context, t *table.Table, where func(stored) bool, fn func(table.Row, uint64) error) error {
 	var rows []stored
 	for _, r := range v.rows {
-		if r.t == t && r.part == p {
+		if r.t == t && where(r) {
 			rows = append(rows, r)
 		}
 	}
 	slices.SortFunc(rows, func(a, b stored) int { return t.Compare(a.row, b.row) })
 	for _, r := range rows {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := fn(r.row, r.rev); err != nil {
 			return err
 		}

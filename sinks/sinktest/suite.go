@@ -19,12 +19,21 @@ type Store struct {
 	// Open connects a new sink to the store, as after a restart.
 	Open func(t *testing.T) sinks.Sink
 	// Read gives the current rows by table, sorted by key; tables without rows
-	// may be left out.
+	// may be left out. Of the status only whether it is restated is compared:
+	// what is final follows from the watermark.
 	Read func(t *testing.T) map[string][]table.Row
+	// Tables are those that the store keeps; nil means all.
+	Tables []*table.Table
 	// Break makes the store fail in the middle of the next writes, at another
 	// point for every n from 0; the function it returns heals it. Nil where
 	// faults cannot be made.
 	Break func(n int) (heal func())
+	// Older puts the store back to how an older version of the program left it,
+	// rows and all. Nil where there never was another layout.
+	Older func(t *testing.T)
+	// Wipe makes the store forget everything, as nobody should do. Nil where
+	// that cannot be.
+	Wipe func(t *testing.T)
 }
 
 var errLost = errors.New("the answer was lost")
@@ -46,6 +55,13 @@ func Run(t *testing.T, newStore func(t *testing.T) Store) {
 		{"older backup restored", testRestored},
 		{"changes forgotten", testTrimmed},
 		{"small batches", testSmallBatches},
+		{"schema already there", testSchemaThere},
+		{"schema of an older version", testOlderSchema},
+		{"half a batch", testHalfBatch},
+		{"down for long", testDownForLong},
+		{"what progress says is there", testProgress},
+		{"wiped", testWiped},
+		{"odd texts", testOddTexts},
 	}
 	for _, p := range parts {
 		t.Run(p.name, func(t *testing.T) {
@@ -86,12 +102,20 @@ func (h *harness) run(s sinks.Sink, rows int) error {
 func (h *harness) check() {
 	h.t.Helper()
 	want, got := h.src.Tables(), h.store.Read(h.t)
-	for _, t := range table.All {
+	for _, t := range h.tables() {
 		w, g := lines(t, want[t.Name]), lines(t, got[t.Name])
 		if w != g {
 			h.t.Fatalf("%s: the store holds\n%s\nwant\n%s", t.Name, g, w)
 		}
 	}
+}
+
+// tables are those that the store keeps.
+func (h *harness) tables() []*table.Table {
+	if h.store.Tables == nil {
+		return table.All
+	}
+	return h.store.Tables
 }
 
 // lines writes rows out to compare and to show.
@@ -101,6 +125,9 @@ func lines(tab *table.Table, rows []table.Row) string {
 		for i, c := range tab.Columns {
 			switch c.Type {
 			case table.Text:
+				if c.Name == "status" && r[i].Text != "restated" {
+					continue
+				}
 				fmt.Fprintf(&b, " %s=%q", c.Name, r[i].Text)
 			case table.List:
 				fmt.Fprintf(&b, " %s=%q", c.Name, r[i].List)
@@ -122,6 +149,9 @@ func delivery(minute, clicks int) Put {
 	row[table.MinuteDelivery.Col("clicks")] = table.I(int64(clicks))
 	row[table.MinuteDelivery.Col("spend_micros")] = table.I(int64(clicks) * 1_250_000)
 	row[table.MinuteDelivery.Col("status")] = table.T("provisional")
+	if clicks%3 == 0 {
+		row[table.MinuteDelivery.Col("status")] = table.T("restated")
+	}
 	return Put{Table: table.MinuteDelivery, Row: row}
 }
 
@@ -131,7 +161,62 @@ func conversion(id string, micros int64, verdict string) Put {
 	row[table.Conversions.Col("value_micros")] = table.I(micros)
 	row[table.Conversions.Col("currency")] = table.T("USD")
 	row[table.Conversions.Col("verdict")] = table.T(verdict)
+	row[table.Conversions.Col("status")] = table.T("final")
 	return Put{Table: table.Conversions, Row: row}
+}
+
+// sale is a conversion with its credits, as a source hands them out: first what
+// stands for all credits that there were, then those that there are. The
+// figures of each model add up.
+func sale(id string, micros int64, touches int) []Put {
+	puts := []Put{noCredits(id)}
+	if touches == 0 {
+		return append(puts, conversion(id, 0, "givt"))
+	}
+	for _, model := range []string{"linear", "last_touch"} {
+		for i := range touches {
+			row := make(table.Row, len(table.Credits.Columns))
+			row[0], row[1], row[2] = table.T(id), table.T(model), table.I(int64(i+1))
+			row[3] = table.At(1768435200000 - event.Millis(touches-i)*event.Hour)
+			row[table.Credits.Col("touch_event_id")] = table.T(fmt.Sprintf("%s-t%d", id, i))
+			row[table.Credits.Col("touch_type")] = table.T("click")
+			row[table.Credits.Col("campaign_id")] = table.T("spring-sale")
+			row[table.Credits.Col("channel")] = table.T("Paid Search")
+			row[table.Credits.Col("touches")] = table.I(int64(touches))
+			ppm, value := int64(1_000_000/touches), micros/int64(touches)
+			if i == touches-1 {
+				ppm, value = 1_000_000-ppm*int64(i), micros-value*int64(i)
+			}
+			if model == "last_touch" && i < touches-1 {
+				continue
+			} else if model == "last_touch" {
+				ppm, value = 1_000_000, micros
+			}
+			row[table.Credits.Col("credit_ppm")], row[table.Credits.Col("value_micros")] = table.I(ppm), table.I(value)
+			row[table.Credits.Col("currency")] = table.T("USD")
+			puts = append(puts, Put{Table: table.Credits, Row: row})
+		}
+	}
+	c := conversion(id, micros, "valid")
+	c.Row[table.Conversions.Col("touches")] = table.I(int64(touches))
+	return append(puts, c)
+}
+
+// noCredits stands for all credits of a conversion being gone.
+func noCredits(id string) Put {
+	row := make(table.Row, len(table.Credits.Columns))
+	row[0], row[1] = table.T(id), table.T("")
+	return Put{Table: table.Credits, Row: row, Del: true}
+}
+
+func entry(n int, conversion string) Put {
+	row := make(table.Row, len(table.Journal.Columns))
+	row[0], row[1], row[2] = table.T(fmt.Sprintf("j%06d", n)), table.T(conversion), table.T("linear")
+	row[3] = table.At(1768435200000)
+	row[table.Journal.Col("delta_ppm")], row[table.Journal.Col("delta_micros")] = table.I(1_000_000), table.I(int64(n))
+	row[table.Journal.Col("cause")] = table.T("conversion")
+	row[table.Journal.Col("at")] = table.At(1768435200000 + event.Millis(n)*event.Minute)
+	return Put{Table: table.Journal, Row: row}
 }
 
 func deleted(p Put) Put { p.Del = true; return p }
@@ -140,12 +225,12 @@ func deleted(p Put) Put { p.Del = true; return p }
 func (h *harness) step() {
 	for range 5 {
 		h.n++
-		puts := []Put{
-			delivery(h.n*97, h.n), delivery(h.n/3*97, h.n+1000),
-			conversion(fmt.Sprintf("c%d", h.n), int64(h.n)*1e6, "valid"), conversion(fmt.Sprintf("c%d", h.n/2), int64(h.n)*2e6, "givt"),
-		}
+		puts := []Put{delivery(h.n*97, h.n), delivery(h.n/3*97, h.n+1000), entry(h.n, fmt.Sprintf("c%d", h.n))}
+		puts = append(puts, sale(fmt.Sprintf("c%d", h.n), int64(h.n)*1e6+1, h.n%4+1)...)
+		puts = append(puts, sale(fmt.Sprintf("c%d", h.n/2), int64(h.n)*2e6, h.n%3)...)
 		if h.n%4 == 0 {
-			puts = append(puts, deleted(delivery(h.n/4*97, 0)), deleted(conversion(fmt.Sprintf("c%d", h.n/4), 0, "")))
+			gone := fmt.Sprintf("c%d", h.n/4)
+			puts = append(puts, deleted(delivery(h.n/4*97, 0)), noCredits(gone), deleted(conversion(gone, 0, "")))
 		}
 		h.src.Commit(puts...)
 	}
@@ -194,7 +279,8 @@ func testChanges(t *testing.T, h *harness) {
 		t.Errorf("acknowledged %d; want 30", h.src.Acked(h.sink.Name()))
 	}
 	for n := range 40 {
-		h.src.Commit(deleted(delivery(n*97, 0)), deleted(delivery(n/3*97, 0)), deleted(conversion(fmt.Sprintf("c%d", n), 0, "")))
+		id := fmt.Sprintf("c%d", n)
+		h.src.Commit(deleted(delivery(n*97, 0)), deleted(delivery(n/3*97, 0)), noCredits(id), deleted(conversion(id, 0, "")))
 	}
 	h.deliver()
 	h.check()
@@ -340,7 +426,7 @@ func testRestored(t *testing.T, h *harness) {
 	h.step()
 	h.deliver()
 	restore := h.src.Backup()
-	h.src.Commit(conversion("never", 7e6, "valid"), delivery(50*1440, 7), deleted(conversion("c1", 0, "")))
+	h.src.Commit(append(sale("never", 7e6, 2), delivery(50*1440, 7), noCredits("c1"), deleted(conversion("c1", 0, "")), entry(900_000, "never"))...)
 	for range 3 {
 		h.step()
 	}
@@ -358,7 +444,7 @@ func testRestored(t *testing.T, h *harness) {
 func testTrimmed(t *testing.T, h *harness) {
 	h.step()
 	h.deliver()
-	h.src.Commit(deleted(conversion("c1", 0, "")), deleted(delivery(97, 0)))
+	h.src.Commit(noCredits("c1"), deleted(conversion("c1", 0, "")), deleted(delivery(97, 0)))
 	h.step()
 	h.src.Trim()
 	h.deliver()

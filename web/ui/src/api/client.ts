@@ -1,0 +1,49 @@
+// Requests to the server. Every failure becomes an APIError whose code is
+// stable, so that pages can say what to do.
+import type { Problem } from "./types";
+
+export class APIError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly requestID = "",
+    readonly parameter = "",
+  ) {
+    super(message);
+    this.name = "APIError";
+  }
+  /** Whether asking again, unchanged, may help. */
+  get again(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+export type Params = Record<string, string>;
+
+export function address(path: string, params: Params = {}): string {
+  const q = new URLSearchParams(params).toString();
+  return q ? `${path}?${q}` : path;
+}
+
+const TIMEOUT = 30_000;
+
+export async function get<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<T> {
+  const limit = AbortSignal.timeout(TIMEOUT);
+  let response: Response;
+  try {
+    response = await fetch(address(path, params), { headers: { Accept: "application/json" }, signal: signal ? AbortSignal.any([signal, limit]) : limit });
+  } catch (e) {
+    if (signal?.aborted) throw e;
+    if (limit.aborted) throw new APIError(0, "timeout", "The server did not answer within 30 seconds.");
+    throw new APIError(0, "unreachable", "The server cannot be reached. Is it running?");
+  }
+  if (response.ok) return (await response.json()) as T;
+  let problem: Partial<Problem> = {};
+  try {
+    problem = (await response.json()) as Problem;
+  } catch {
+    // Not ours: a proxy answered.
+  }
+  throw new APIError(response.status, problem.code ?? `http_${response.status}`, problem.detail ?? problem.title ?? response.statusText, problem.request_id ?? response.headers.get("X-Request-Id") ?? "", problem.parameter ?? "");
+}

@@ -1,0 +1,60 @@
+// What stands where figures would be, while there are none.
+import type { ReactNode } from "react";
+import { APIError } from "../api/client";
+
+/** Lines in the shape of what is coming. */
+export function Bones({ rows = 6, label = "Loading" }: { rows?: number; label?: string }) {
+  return (
+    <div role="status" aria-label={label} style={{ padding: "10px 14px", display: "grid", gap: 14 }}>
+      {Array.from({ length: rows }, (_, i) => (
+        <span key={i} className="bone" style={{ height: 10, width: `${92 - ((i * 37) % 48)}%` }} />
+      ))}
+    </div>
+  );
+}
+
+export function Failed({ error, retry, what }: { error: unknown; retry?: () => void; what: string }) {
+  const e = error instanceof APIError ? error : new APIError(0, "unexpected", error instanceof Error ? error.message : String(error));
+  return (
+    <div className="state" role="alert">
+      <h3>{e.status === 404 ? `There is no ${what} here` : `Could not load ${what}`}</h3>
+      <p>{e.message}</p>
+      <p className="code">
+        {e.code}
+        {e.status > 0 && ` · HTTP ${e.status}`}
+        {e.requestID && ` · request ${e.requestID}`}
+      </p>
+      {retry && (
+        <button type="button" className="btn" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+export function Empty({ title, children, small = false }: { title: string; children?: ReactNode; small?: boolean }) {
+  return (
+    <div className={`state${small ? " small" : ""}`}>
+      <h3>{title}</h3>
+      {children}
+    </div>
+  );
+}
+
+interface Asked<T> {
+  data: T | undefined;
+  error: unknown;
+  isPending: boolean;
+  refetch: () => unknown;
+}
+
+/**
+ * The one way from a question to what is shown: figures once there are any,
+ * also while a newer answer fails; else bones or the error.
+ */
+export function Loaded<T>({ query, what, rows, children }: { query: Asked<T>; what: string; rows?: number; children: (data: T) => ReactNode }) {
+  if (query.data !== undefined) return <>{children(query.data)}</>;
+  if (query.error) return <Failed error={query.error} what={what} retry={() => void query.refetch()} />;
+  return <Bones rows={rows} label={`Loading ${what}`} />;
+}
