@@ -17,7 +17,7 @@ GOFUMPT := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)
 TEST_TIMEOUT ?= 40m
 FUZZTIME ?= 30s
 
-.PHONY: build test test-go check lint format vet bench demo fuzz clean
+.PHONY: up down build test test-go check lint format vet bench demo fuzz clean
 
 build:
 	$(GO) build -o $(BIN)/tributary .
@@ -46,6 +46,14 @@ bench: build
 
 demo: build
 	$(BIN)/tributary demo
+
+# The topology of docker-compose.yml without Docker: real servers on loopback,
+# fresh at every start.
+up:
+	scripts/up.sh
+
+down:
+	scripts/down.sh
 
 fuzz:
 	scripts/fuzz.sh $(FUZZTIME)

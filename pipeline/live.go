@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,6 +52,7 @@ type Live struct {
 		sync.Mutex
 		inputs  []InputStatus
 		changed chan struct{}
+		arrived []arrival // of the latest ticks with records, in order
 		tick    Durations
 		durable Durations
 		visible Durations
@@ -393,6 +395,12 @@ func (l *Live) tick(batch []*submission, fold Fold, durable *syncer) error {
 	for _, s := range batch {
 		l.mu.visible.Add(applied.Sub(s.received))
 	}
+	if len(batch) > 0 {
+		l.mu.arrived = append(l.mu.arrived, arrival{c.Number, batch[0].received})
+		if over := len(l.mu.arrived) - maxArrivals; over > 0 {
+			l.mu.arrived = slices.Delete(l.mu.arrived, 0, over)
+		}
+	}
 	close(l.mu.changed)
 	l.mu.changed = make(chan struct{})
 	l.mu.Unlock()
@@ -421,6 +429,32 @@ func (l *Live) Status() LiveStatus {
 		Tick:   l.mu.tick.Summary(), Durable: l.mu.durable.Summary(), Visible: l.mu.visible.Summary(),
 		Paused: l.mu.paused,
 	}
+}
+
+// arrival is when the first record of a tick came.
+type arrival struct {
+	commit uint64
+	at     time.Time
+}
+
+// maxArrivals is how many ticks back arrivals are known: 20 seconds of them.
+const maxArrivals = 1024
+
+// OldestArrival is when the first record came that was applied after a commit,
+// and the last commit with records; false when none came since.
+func (l *Live) OldestArrival(after uint64) (at time.Time, commit uint64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.mu.arrived {
+		if a.commit <= after {
+			continue
+		}
+		if !ok {
+			at, ok = a.at, true
+		}
+		commit = a.commit
+	}
+	return at, commit, ok
 }
 
 // Changed is closed when the next tick has been applied.

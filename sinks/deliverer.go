@@ -161,14 +161,24 @@ func (d *Deliverer) turn(ctx context.Context, draining bool, q *question) (err e
 	}
 	recheck := d.opt.Recheck > 0 && time.Since(d.checked) >= d.opt.Recheck
 	if !d.known || recheck {
-		if d.at, err = d.sink.Cursor(ctx); err != nil {
-			return fmt.Errorf("asking how far the sink is: %w", err)
+		if err := d.ask(ctx); err != nil {
+			return err
 		}
-		d.checked = time.Now()
 	} else if !draining && q == nil && !d.anew && d.src.Pending(d.at.Commit) == (Backlog{}) {
 		return nil
 	}
 	return d.round(ctx, q)
+}
+
+// ask learns where the sink stands. While it does not answer, what it said last
+// is shown.
+func (d *Deliverer) ask(ctx context.Context) error {
+	at, err := d.sink.Cursor(ctx)
+	if err != nil {
+		return fmt.Errorf("asking how far the sink is: %w", err)
+	}
+	d.at, d.checked = at, time.Now()
+	return nil
 }
 
 // round brings the sink to one view of the state.
@@ -216,8 +226,8 @@ func (d *Deliverer) bring(ctx context.Context, view View) error {
 		// The sink is not where it was: it lost rows, or another process moved
 		// it. From where it is now the rest may still be known.
 		before := d.at
-		if d.at, err = d.sink.Cursor(ctx); err != nil {
-			return fmt.Errorf("asking how far the sink is: %w", err)
+		if err := d.ask(ctx); err != nil {
+			return err
 		}
 		if d.at == before {
 			return d.resync(ctx, view)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,13 +21,17 @@ type paced struct {
 	memory
 	pace    sinks.Pace
 	batches []int
-	cursors int
+	cursors atomic.Int64
+	lost    atomic.Bool // the store forgets everything before the next question
 }
 
 func (p *paced) Pace() sinks.Pace { return p.pace }
 
 func (p *paced) Cursor(ctx context.Context) (sinks.Progress, error) {
-	p.cursors++
+	p.cursors.Add(1)
+	if p.lost.Swap(false) {
+		p.at = sinks.Progress{}
+	}
 	return p.memory.Cursor(ctx)
 }
 
@@ -130,10 +135,10 @@ func TestIdle(t *testing.T) {
 		d2, done2 := running(t, src, volatile)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if still.cursors != 1 || volatile.cursors < 5 {
-			t.Errorf("asked %d and %d times in a minute; want 1, and every 10 s", still.cursors, volatile.cursors)
+		if still.cursors.Load() != 1 || volatile.cursors.Load() < 5 {
+			t.Errorf("asked %d and %d times in a minute; want 1, and every 10 s", still.cursors.Load(), volatile.cursors.Load())
 		}
-		volatile.at = sinks.Progress{} // it lost everything
+		volatile.lost.Store(true)
 		time.Sleep(12 * time.Second)
 		synctest.Wait()
 		if volatile.resyncs != 2 || d2.State().Resyncs != 2 {

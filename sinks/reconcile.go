@@ -62,7 +62,8 @@ func (d *Deliverer) Reconcile(ctx context.Context) (*Report, error) {
 func (d *Deliverer) compare(ctx context.Context, view View, q *question) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(q.ctx, func() { cancel(q.ctx.Err()) })()
+	stop := context.AfterFunc(q.ctx, func() { cancel(q.ctx.Err()) })
+	defer stop()
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)

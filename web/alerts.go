@@ -87,7 +87,7 @@ func (s *Server) alerts(q *query) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := append(s.pipelineAlerts(q, &st, t), t.alerts(q)...)
+	list := append(s.pipelineAlerts(q, &st, t), t.alerts()...)
 	list = slices.DeleteFunc(list, func(a *alert) bool {
 		return !q.wants("severity", a.severity) || !q.wants("kind", a.kind) || q.filtered("campaign_id") && (a.subject != "campaign" || !q.wants("campaign_id", a.id))
 	})

@@ -196,19 +196,19 @@ func (t *traffic) usualSpend(d event.Millis, note string) *stake {
 	var best *stake
 	for _, c := range sortedKeys(t.money, strings.Compare) {
 		m := t.money[c]
-		best = greater(best, &stake{portion(m.past.spend.big(), d, pastHours*event.Hour), c, note})
+		best = greater(best, &stake{portion(m.past.spend.big(), d), c, note})
 	}
 	return best
 }
 
-// portion is amount * d / of.
-func portion(amount *big.Int, d, of event.Millis) *big.Int {
+// portion is what so much time has of an amount of the past hours.
+func portion(amount *big.Int, d event.Millis) *big.Int {
 	n := new(big.Int).Mul(amount, big.NewInt(int64(max(0, d))))
-	return n.Quo(n, big.NewInt(int64(of)))
+	return n.Quo(n, big.NewInt(int64(pastHours*event.Hour)))
 }
 
 // alerts are those of campaigns and of conversions.
-func (t *traffic) alerts(q *query) []*alert {
+func (t *traffic) alerts() []*alert {
 	var out []*alert
 	if t.end == event.NoTime {
 		return nil
@@ -260,7 +260,7 @@ func (t *traffic) conversionsStopped(currency string) *alert {
 		title:  "No conversion in " + currency + " for " + span(silent),
 		detail: fmt.Sprintf("usually there are %d an hour", perHour),
 		action: "See whether the shop still sends conversions: its tag, its server, the topic. They are counted when they come later.",
-		since:  since, stake: greater(nil, &stake{portion(m.past.value.big(), silent, pastHours*event.Hour), currency, "usual value of conversions in this time"}),
+		since:  since, stake: greater(nil, &stake{portion(m.past.value.big(), silent), currency, "usual value of conversions in this time"}),
 	}
 }
 
@@ -275,10 +275,10 @@ func (t *traffic) stopped(k groupKey, c *recentCampaign) *alert {
 	if events*int64(silent) < leastExpected*int64(pastHours*event.Hour) {
 		return nil
 	}
-	worth := portion(c.past.creditValue.big(), silent, pastHours*event.Hour)
+	worth := portion(c.past.creditValue.big(), silent)
 	note := "usual credited value in this time, under " + defaultModel
 	if worth.Sign() == 0 {
-		worth, note = portion(c.past.spend.big(), silent, pastHours*event.Hour), "usual spend in this time"
+		worth, note = portion(c.past.spend.big(), silent), "usual spend in this time"
 	}
 	return &alert{
 		kind: "campaign_stopped", severity: "critical", title: fmt.Sprintf("Campaign %s has been silent for %s", k.group, span(silent)),

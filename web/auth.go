@@ -65,6 +65,9 @@ func (s *Server) may(ctx context.Context, scope auth.Scope) bool {
 	return ok && p.Scopes.Has(scope)
 }
 
+// mayRead says whether who sent the request may see figures.
+func (s *Server) mayRead(ctx context.Context) bool { return s.may(ctx, auth.Read) }
+
 // guard lets in who has what the route needs. The router calls it for every
 // route by its pattern, so that no spelling of a path gets around it.
 func (s *Server) guard(method, pattern string, next http.HandlerFunc) http.HandlerFunc {

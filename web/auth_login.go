@@ -81,7 +81,7 @@ func (s *Server) serveAuth(serve func(method, path string, h http.HandlerFunc)) 
 
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
 	if _, ok := s.principal(r.Context()); ok && s.door != nil {
-		http.Redirect(w, r, localPath(r.URL.Query().Get("next")), http.StatusSeeOther)
+		http.Redirect(w, r, localPath(r.URL.Query().Get("next")), http.StatusSeeOther) //nolint:gosec // localPath keeps it on this server
 		return
 	}
 	s.writeLogin(w, r, http.StatusOK, r.URL.Query().Get("next"), "")
@@ -138,7 +138,7 @@ func (s *Server) letIn(w http.ResponseWriter, r *http.Request, p auth.Principal,
 	s.setCookie(w, r, sessionCookie, s.door.Session(p), http.SameSiteStrictMode, s.door.Lifetime())
 	s.audit(withPrincipal(r, p), "login", "ok", map[string]any{"via": p.Via})
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, localPath(next), http.StatusSeeOther)
+	http.Redirect(w, r, localPath(next), http.StatusSeeOther) //nolint:gosec // localPath keeps it on this server
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
@@ -165,7 +165,7 @@ func (s *Server) beginLogin(w http.ResponseWriter, r *http.Request) {
 	// Lax: the browser comes back from the provider's site.
 	s.setCookie(w, r, loginCookie, cookie, http.SameSiteLaxMode, 10*time.Minute)
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // the identity provider of the configuration
 }
 
 // finishLogin takes the browser back from the identity provider.
@@ -201,7 +201,7 @@ func (s *Server) finishLogin(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) setCookie(w http.ResponseWriter, r *http.Request, name, value string, site http.SameSite, life time.Duration) {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // Secure follows the connection: on loopback there is no TLS
 		Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: site, MaxAge: int(life / time.Second),
 		Secure: r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"),
 	}

@@ -382,3 +382,14 @@ func TestOpenServerIsLocal(t *testing.T) {
 		}
 	}
 }
+
+func TestHealthTellsStrangersLittle(t *testing.T) {
+	g := newGuarded(t)
+	g.view.status.Degraded = []string{"sink redis is down: dial 10.1.2.3"}
+	if w := g.do(http.MethodGet, "/readyz", nil); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "10.1.2.3") || !strings.Contains(w.Body.String(), "degraded") {
+		t.Errorf("a stranger sees %d %s", w.Code, w.Body)
+	}
+	if w := g.do(http.MethodGet, "/readyz", nil, g.with(auth.Read)...); !strings.Contains(w.Body.String(), "10.1.2.3") {
+		t.Errorf("with a key: %s", w.Body)
+	}
+}

@@ -41,14 +41,14 @@ func TestCubeIsWhatAScanGives(t *testing.T) {
 			[]string{"linear", defaultModel}[r.IntN(2)], []string{conversionTime, touchTime}[r.IntN(2)])
 	}
 	paths := []string{"/v1/overview?", "/v1/campaigns?sparkline=roas&", "/v1/overview?campaign_id=c1&compare=yesterday&", "/v1/timeseries?interval=hour&", "/v1/timeseries?interval=day&timezone=Europe/Berlin&", "/v1/fraud/summary?"}
-	for range 300 {
+	for range 200 {
 		put()
 	}
-	for i := range 400 {
+	for i := range 160 {
 		switch {
-		case i == 200:
+		case i == 80:
 			h.cube.maxParts = 50 // hardly any room
-		case i%50 == 49:
+		case i%40 == 39:
 			v.forget = true
 		}
 		for range r.IntN(4) {

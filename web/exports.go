@@ -155,7 +155,10 @@ type ReconciledDifference struct {
 
 // ServeExports has the routes of exports and sinks answered. It is called before
 // Serve; without it they say that this server has none.
-func (s *Server) ServeExports(x Exporter) { s.exporter = x }
+func (s *Server) ServeExports(x Exporter) {
+	s.exporter = x
+	s.registry.MustRegister(&exportCollector{x})
+}
 
 // MaskRow replaces what may not be seen without the scope read:pii.
 func (s *Server) MaskRow(t *table.Table, row table.Row) { (&masking{s: s}).row(t, row) }

@@ -32,6 +32,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	case len(st.Degraded) > 0:
 		state = "degraded"
 	}
+	if !s.mayRead(r.Context()) { // reasons name hosts
+		st.NotReady, st.Degraded = nil, nil
+	}
 	body, err := plainJSON(obj{
 		{"status", state},
 		{"not_ready", texts(st.NotReady)},

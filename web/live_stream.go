@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -160,7 +161,7 @@ func (st *stream) untilClock() time.Duration {
 func (st *stream) fail(err error) {
 	var p *problem
 	if !errors.As(err, &p) {
-		st.s.log.Error("live figures could not be worked out", "channel", st.ch.name, "err", err)
+		st.s.log.Error("live figures could not be worked out", slog.String("channel", st.ch.name), slog.Any("err", err))
 		p = newProblem(http.StatusInternalServerError, "internal", "the figures cannot be worked out for now; the log of the server says more")
 	}
 	st.mu.Lock()

@@ -63,9 +63,20 @@ var tags = []obj{
 
 func tagOf(path string) string {
 	for _, t := range [][2]string{
-		{"/v1/events", "events"}, {"/v1/attribution", "attribution"}, {"/v1/paths", "attribution"}, {"/v1/fraud", "fraud"},
-		{"/v1/live", "live"}, {"/v1/changes", "live"}, {"/v1/alerts", "program"}, {"/v1/pipeline", "program"}, {"/v1/sinks", "program"}, {"/v1/export", "exports"},
-		{"/v1/conversions", "records"}, {"/v1/sessions", "records"}, {"/v1/late-events", "records"}, {"/v1/dead-letters", "records"},
+		{"/v1/events", "events"},
+		{"/v1/attribution", "attribution"},
+		{"/v1/paths", "attribution"},
+		{"/v1/fraud", "fraud"},
+		{"/v1/live", "live"},
+		{"/v1/changes", "live"},
+		{"/v1/alerts", "program"},
+		{"/v1/pipeline", "program"},
+		{"/v1/sinks", "program"},
+		{"/v1/export", "exports"},
+		{"/v1/conversions", "records"},
+		{"/v1/sessions", "records"},
+		{"/v1/late-events", "records"},
+		{"/v1/dead-letters", "records"},
 	} {
 		if strings.HasPrefix(path, t[0]) {
 			return t[1]

@@ -25,7 +25,7 @@ const maxItems = 1 << 20
 
 func (r *avroReader) long() (int64, error) {
 	var u uint64
-	for i := 0; i < 10; i++ {
+	for i := range 10 {
 		if i >= len(r.b) {
 			return 0, errShort
 		}

@@ -154,18 +154,18 @@ func secretOf(key string, secret Secret, file string, s Surroundings) (string, e
 // mechanism reads files once now, so that a slip in the configuration is known
 // at the start, and again for every connection, so that secrets can be changed
 // while the program runs.
-func (c SASL) mechanism(s Surroundings, limit time.Duration) (sasl.Mechanism, error) {
+func (s SASL) mechanism(with Surroundings, limit time.Duration) (sasl.Mechanism, error) {
 	password := func() (string, error) {
-		return secretOf("kafka.sasl.password", c.Password, c.PasswordFile, s)
+		return secretOf("kafka.sasl.password", s.Password, s.PasswordFile, with)
 	}
-	switch m := strings.ToUpper(c.Mechanism); m {
+	switch m := strings.ToUpper(s.Mechanism); m {
 	case plainMechanism:
 		if _, err := password(); err != nil {
 			return nil, err
 		}
 		return plain.Plain(func(context.Context) (plain.Auth, error) {
 			p, err := password()
-			return plain.Auth{User: c.Username, Pass: p}, err
+			return plain.Auth{User: s.Username, Pass: p}, err
 		}), nil
 	case scram256, scram512:
 		if _, err := password(); err != nil {
@@ -173,65 +173,65 @@ func (c SASL) mechanism(s Surroundings, limit time.Duration) (sasl.Mechanism, er
 		}
 		auth := func(context.Context) (scram.Auth, error) {
 			p, err := password()
-			return scram.Auth{User: c.Username, Pass: p}, err
+			return scram.Auth{User: s.Username, Pass: p}, err
 		}
 		if m == scram256 {
 			return scram.Sha256(auth), nil
 		}
 		return scram.Sha512(auth), nil
 	case oauthBearer:
-		if c.TokenURL == "" {
-			if _, err := secretOf("kafka.sasl.token", c.Token, c.TokenFile, s); err != nil {
+		if s.TokenURL == "" {
+			if _, err := secretOf("kafka.sasl.token", s.Token, s.TokenFile, with); err != nil {
 				return nil, err
 			}
-		} else if _, err := secretOf("kafka.sasl.client_secret", c.ClientSecret, c.ClientSecretFile, s); err != nil {
+		} else if _, err := secretOf("kafka.sasl.client_secret", s.ClientSecret, s.ClientSecretFile, with); err != nil {
 			return nil, err
 		}
 		return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
-			token, err := c.token(ctx, s, limit)
+			token, err := s.token(ctx, with, limit)
 			return oauth.Auth{Token: token}, err
 		}), nil
 	}
-	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER", c.Mechanism)
+	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER", s.Mechanism)
 }
 
 // token is the bearer token of a connection. Asking the endpoint is the client
 // credentials grant of RFC 6749, section 4.4.
-func (c SASL) token(ctx context.Context, s Surroundings, limit time.Duration) (string, error) {
-	if c.TokenURL == "" {
-		return secretOf("kafka.sasl.token", c.Token, c.TokenFile, s)
+func (s SASL) token(ctx context.Context, with Surroundings, limit time.Duration) (string, error) {
+	if s.TokenURL == "" {
+		return secretOf("kafka.sasl.token", s.Token, s.TokenFile, with)
 	}
-	secret, err := secretOf("kafka.sasl.client_secret", c.ClientSecret, c.ClientSecretFile, s)
+	secret, err := secretOf("kafka.sasl.client_secret", s.ClientSecret, s.ClientSecretFile, with)
 	if err != nil {
 		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	form := url.Values{"grant_type": {"client_credentials"}}
-	if c.Scope != "" {
-		form.Set("scope", c.Scope)
+	if s.Scope != "" {
+		form.Set("scope", s.Scope)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.TokenURL, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.TokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", fmt.Errorf("kafka.sasl.token_endpoint_url: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	req.SetBasicAuth(url.QueryEscape(c.ClientID), url.QueryEscape(secret))
+	req.SetBasicAuth(url.QueryEscape(s.ClientID), url.QueryEscape(secret))
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "", fmt.Errorf("ask %s for a token: %w", c.TokenURL, err)
+		return "", fmt.Errorf("ask %s for a token: %w", s.TokenURL, err)
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return "", fmt.Errorf("ask %s for a token: %w", c.TokenURL, err)
+		return "", fmt.Errorf("ask %s for a token: %w", s.TokenURL, err)
 	}
 	var answer struct {
 		Token string `json:"access_token"`
 		Error string `json:"error"`
 	}
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&answer); err != nil || answer.Token == "" {
-		return "", fmt.Errorf("ask %s for a token: the answer (status %d, error %q) holds no access_token; check kafka.sasl.client_id, client_secret and scope", c.TokenURL, res.StatusCode, answer.Error)
+		return "", fmt.Errorf("ask %s for a token: the answer (status %d, error %q) holds no access_token; check kafka.sasl.client_id, client_secret and scope", s.TokenURL, res.StatusCode, answer.Error)
 	}
 	return answer.Token, nil
 }
@@ -256,5 +256,5 @@ func (l clientLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	if level == kgo.LogLevelError {
 		as = slog.LevelWarn
 	}
-	l.log.Log(context.Background(), as, "kafka client", slog.String("said", msg), slog.String("about", fmt.Sprint(keyvals...))) //nolint:sloglint // the attributes are typed, the list of the client is not
+	l.log.Log(context.Background(), as, "kafka client", slog.String("said", msg), slog.String("about", fmt.Sprint(keyvals...)))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -23,11 +22,10 @@ import (
 // ledger is a pipeline for tests: it keeps what was committed. It outlives the
 // sources that use it, as a state does.
 type ledger struct {
-	mu       sync.Mutex
-	inputs   map[string]*account
-	paused   error
-	capacity int // bytes of records it takes before it must be let go on; 0: no end
-	open     chan struct{}
+	mu     sync.Mutex
+	inputs map[string]*account
+	paused error
+	open   chan struct{}
 }
 
 // account is one input of it.
@@ -163,12 +161,6 @@ func (l *ledger) look(name string) account {
 		return account{}
 	}
 	return *l.inputs[name]
-}
-
-func (l *ledger) names() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Sorted(maps.Keys(l.inputs))
 }
 
 // decode is the product's decoder.

@@ -186,7 +186,9 @@ func bounds(ctx context.Context, adm *kadm.Client, c Config, r Range, topics []s
 func (h *History) Base() string { return h.name }
 
 // Size is how many offsets the range has, and how many of them have been read.
-func (h *History) Size() (size, read int64) { return max(0, h.end-h.begin), max(0, min(h.next, h.end)-h.begin) }
+func (h *History) Size() (size, read int64) {
+	return max(0, h.end-h.begin), max(0, min(h.next, h.end)-h.begin)
+}
 
 // Close ends the client; a second call does nothing.
 func (h *History) Close() error {

@@ -212,7 +212,8 @@ func (s *Source) Run(ctx context.Context) error {
 	// A paused pipeline answers nothing: a stop waits for it only so long.
 	ackCtx, stopAcks := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAcks()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(finishWithin, stopAcks) })()
+	forget := context.AfterFunc(ctx, func() { time.AfterFunc(finishWithin, stopAcks) })
+	defer forget()
 	acker.Go(func() { s.ack(ackCtx) })
 	for ctx.Err() == nil {
 		if err := s.survey(ctx); err != nil {
@@ -237,10 +238,12 @@ func (s *Source) Run(ctx context.Context) error {
 var errTarget = errors.New("the pipeline takes nothing more")
 
 func (s *Source) joinFailed(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		err = fmt.Errorf("join the pipeline: %w", err)
+	} else {
+		err = nil // a stop, which comes from elsewhere
 	}
-	return fmt.Errorf("join the pipeline: %w", err)
+	return err
 }
 
 // join adds the input of a partition and starts its worker.

@@ -17,8 +17,11 @@ type exportOptions struct {
 	Table    *table.Table // nil: all of them
 	From, To event.Millis // half open; event.NoTime: no bound
 	Format   string       // with Out
-	Out      string       // directory; empty when Sink is given
+	Out      string       // directory or bucket; empty when Sink is given
 	Sink     string       // name of a sink of the configuration
+
+	Compression string // with Out: none, gzip, zstd
+	DryRun      bool   // with Sink: only show what would be made in the store
 }
 
 // sinkNames are the sinks that a configuration can hold.
@@ -33,8 +36,10 @@ func exportCommand() *command {
 		examples: []string{
 			"tributary export --table conversions --format csv --out exported",
 			"tributary export --table all --format parquet --out exported",
+			"tributary export --table all --format parquet --out 's3://bucket/exports?region=eu-central-1'",
 			"tributary export --table minute_delivery --from 2026-03-01 --to 2026-03-02 --sink clickhouse",
 			"tributary export --table credits --server http://127.0.0.1:8080 --out exported",
+			"tributary export --table all --sink clickhouse --dry-run",
 		},
 		flags: func(fs *flag.FlagSet) {
 			o.register(fs)
@@ -43,7 +48,9 @@ func exportCommand() *command {
 			timeFlag(fs, &o.From, "from", "first time `T` that belongs to it (default: all)")
 			timeFlag(fs, &o.To, "to", "first time `T` that does not belong to it (default: all)")
 			choice(fs, &o.Format, "format", "ndjson", tableFormats, "`FORMAT` of the file in --out")
-			fs.StringVar(&o.Out, "out", "", "directory `DIR` that the file is written to")
+			fs.StringVar(&o.Out, "out", "", "directory `DIR` that the file is written to, or the URL of a bucket: s3://, gs://, azblob://")
+			choice(fs, &o.Compression, "compress", "none", []string{"none", "gzip", "zstd"}, "`HOW` ndjson and csv in --out are compressed")
+			fs.BoolVar(&o.DryRun, "dry-run", false, "with --sink: only show the tables and views that it would make")
 			fs.StringVar(&o.Sink, "sink", "", "sink `NAME` of the configuration, in place of --out")
 		},
 		run: func(ctx context.Context, env *Env, _ []string) error {
@@ -69,6 +76,12 @@ func (o *exportOptions) check(name string) error {
 	o.Table = t
 	if (o.Out == "") == (o.Sink == "") {
 		return usagef("give --out DIR or --sink NAME, one of the two")
+	}
+	if o.Compression != "none" && (o.Out == "" || o.Format == "parquet") {
+		return usagef("--compress is for ndjson and csv in --out; parquet is compressed within")
+	}
+	if o.DryRun && o.Sink == "" {
+		return usagef("--dry-run shows what --sink would make; give --sink NAME")
 	}
 	if err := checkRange(o.From, o.To); err != nil {
 		return err

@@ -31,6 +31,9 @@ func runServe(ctx context.Context, env *Env, o serveOptions) error {
 
 // buildVersion is the version on one line, for answers and logs.
 func buildVersion() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
@@ -64,12 +67,16 @@ type demoFeed struct{ o demoOptions }
 
 func (f *demoFeed) Name() string { return "generator" }
 
+// maxHistory bounds the rate of the demo's past, so that it starts in seconds
+// whatever the rate of its present.
+const maxHistory = 10
+
 // portion is how many records are handed in at once.
 const portion = 16 << 10
 
 func (f *demoFeed) Run(ctx context.Context, submit func(context.Context, []service.FeedRecord) error, ready func()) error {
 	start := event.Millis(time.Now().UnixMilli())
-	traffic := generate.NewLive(generate.LiveOptions{Seed: f.o.Seed, Rate: float64(f.o.Rate), Start: start})
+	traffic := generate.NewLive(generate.LiveOptions{Seed: f.o.Seed, Rate: float64(f.o.Rate), HistoryRate: float64(min(f.o.Rate, maxHistory)), Start: start})
 	var batch []service.FeedRecord
 	send := func(least int, items []generate.Item) error {
 		for _, it := range items {

@@ -28,6 +28,9 @@ func versionText(info *debug.BuildInfo) string {
 		if info.Main.Version != "" {
 			version = info.Main.Version
 		}
+		if release != "" {
+			version = release
+		}
 		for _, s := range info.Settings {
 			switch {
 			case s.Key == "vcs.revision":

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/pipeline"
 	"github.com/tributary-data/tributary/sinks"
 	"github.com/tributary-data/tributary/state"
@@ -35,7 +34,7 @@ func Erasure(x *pipeline.Erased) *web.Erasure {
 		References: x.References, Value: map[string]web.Money{}, Commit: x.Commit,
 	}
 	for currency, v := range x.Value {
-		out.Value[currency] = web.Money{Amount: event.Micros(v).String(), Currency: currency}
+		out.Value[currency] = web.Money{Amount: v.String(), Currency: currency}
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tributary-data/tributary/pipeline"
 	"github.com/tributary-data/tributary/sinks"
 	"github.com/tributary-data/tributary/web"
 )
@@ -20,13 +21,13 @@ type exporter struct {
 
 var _ web.Exporter = (*exporter)(nil)
 
-func (x *exporter) find(name string) (sinks.Sink, *sinks.Deliverer, error) {
+func (x *exporter) find(name string) (*sinks.Deliverer, error) {
 	for i, s := range x.sinks {
 		if s.Name() == name {
-			return s, x.deliverers[i], nil
+			return x.deliverers[i], nil
 		}
 	}
-	return nil, nil, fmt.Errorf("%w as %q", web.ErrNoSink, name)
+	return nil, fmt.Errorf("%w as %q", web.ErrNoSink, name)
 }
 
 // placed is a sink that can say where it keeps things.
@@ -74,7 +75,7 @@ func advice(s *sinks.State) string {
 
 // Reconcile brings the sink to the newest commit and compares.
 func (x *exporter) Reconcile(ctx context.Context, name string) (*web.Reconciliation, error) {
-	_, d, err := x.find(name)
+	d, err := x.find(name)
 	if err != nil {
 		return nil, err
 	}
@@ -103,9 +104,38 @@ func reconciliation(r *sinks.Report) *web.Reconciliation {
 
 // Resync has a sink written anew.
 func (x *exporter) Resync(ctx context.Context, name string) error {
-	_, d, err := x.find(name)
+	d, err := x.find(name)
 	if err != nil {
 		return err
 	}
 	return d.Resync(ctx)
+}
+
+// newExporter puts the exports of this program together; run makes its jobs.
+func (s *service) newExporter(server *web.Server) (*exporter, error) {
+	x, err := newExports(s.cfg.State.Dir+".exports", s.log)
+	if err != nil {
+		return nil, err
+	}
+	x.view = func(ctx context.Context) (*pipeline.View, uint32, error) {
+		v, err := s.live.Exact(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		if err := s.store.SyncLog(); err != nil { // nothing leaves before it is durable
+			return nil, 0, errors.Join(err, v.Close())
+		}
+		return v, s.store.Epoch(), nil
+	}
+	x.free = func() int64 {
+		_, free, _ := s.disk.usage()
+		return free
+	}
+	if s.door != nil {
+		x.mask = server.MaskRow
+	}
+	if s.cfg.Sinks.Files != nil {
+		x.allowed = endpointOf(s.cfg.Sinks.Files.Dir)
+	}
+	return &exporter{exports: x, sinks: s.sinks, deliverers: s.deliverers}, nil
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/table"
+	"github.com/tributary-data/tributary/web"
 )
 
 var (
@@ -148,8 +150,29 @@ func TestLiveAgrees(t *testing.T) {
 		cancel()
 	}
 	warm := r.answers(s)
+	credited := map[string]string{}
+	for _, model := range web.Models {
+		for k, e := range r.rest("/v1/campaigns?model="+model+"&"+within, "campaign_id", "currency") {
+			credited[model+"|"+k] = e.(map[string]any)["credited_value"].(map[string]any)["amount"].(string)
+		}
+	}
 	epoch := subs[0].feed.epoch
 	r.stop()
+	tables, _, _, _ := s.stored()
+	sums := map[string]int64{}
+	for _, row := range tables[table.MinuteAttribution.Name] {
+		if campaign := row[2].Text; campaign != "" || row[3].Text != "(none)" {
+			sums[row[1].Text+"|"+campaign+"|"+row[4].Text] += row[table.MinuteAttribution.Col("value_micros")].Int
+		}
+	}
+	for k, micros := range sums {
+		if want := fmt.Sprintf("%d.%06d", micros/1e6, micros%1e6); strings.TrimRight(want, "0") != strings.TrimRight(credited[k], "0") {
+			t.Errorf("%s: REST says %s, the rows of the table sum to %s", k, credited[k], want)
+		}
+	}
+	if len(sums) < len(web.Models) {
+		t.Errorf("only %d sums: %v", len(sums), sums)
+	}
 	r = s.start()
 	for path, body := range r.answers(s) {
 		if body != warm[path] {

@@ -105,9 +105,6 @@ type service struct {
 // Run serves until ctx ends, then drains.
 func Run(ctx context.Context, opt Options) (err error) {
 	s := &service{opt: opt, cfg: opt.Config, log: opt.Log, started: time.Now()}
-	if err := checkSupported(s.cfg); err != nil {
-		return err
-	}
 	lists, err := fraud.LoadLists(s.cfg.Fraud.Lists, s.cfg.Dir)
 	if err != nil {
 		return &configs.Error{Faults: []configs.Fault{{Key: "fraud.lists", Message: err.Error()}}}
@@ -213,6 +210,12 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	if s.door != nil {
 		server.Protect(s.door)
 		front.Go(func() { s.door.Run(ctx) })
+	}
+	if x, err := s.newExporter(server); err != nil {
+		fail("exports", err)
+	} else {
+		server.ServeExports(x)
+		front.Go(func() { x.run(ctx) })
 	}
 	front.Go(func() { fail("http", server.Serve(ctx, listener)) })
 	if s.opt.Feed == nil {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/pipeline"
@@ -10,6 +11,11 @@ import (
 )
 
 // This file is the part of the view that live figures and paths are made of.
+
+// OldestArrival is when the first record came that was applied after a commit.
+func (v *view) OldestArrival(after uint64) (at time.Time, commit uint64, ok bool) {
+	return v.live.OldestArrival(after)
+}
 
 // ScanModel visits the rows of one model by time.
 func (v *view) ScanModel(ctx context.Context, t *table.Table, model string, from, to event.Millis, fn func(table.Row) error) error {

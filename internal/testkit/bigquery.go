@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
 	"google.golang.org/grpc"
@@ -70,18 +71,18 @@ func NewBigQuery(t testing.TB) *BigQuery {
 	b := &BigQuery{}
 	b.mu.left = -1
 	b.Reset()
-	g := grpc.NewServer()
+	g := grpc.NewServer(grpc.MaxRecvMsgSize(2 * maxBigRequest))
 	storagepb.RegisterBigQueryWriteServer(g, b)
 	var both http.Protocols
 	both.SetHTTP1(true)
 	both.SetUnencryptedHTTP2(true)
-	srv := &http.Server{Protocols: &both, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := &http.Server{ReadHeaderTimeout: time.Minute, Protocols: &both, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
 			g.ServeHTTP(w, r)
 			return
 		}
 		b.serveREST(w, r)
-	})} //nolint:gosec // loopback, for the length of a test
+	})}
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -113,6 +114,13 @@ func (b *BigQuery) LoseAfter(n int) {
 	b.mu.Lock()
 	b.mu.left = n
 	b.mu.Unlock()
+}
+
+// Lost says whether an answer was lost since LoseAfter.
+func (b *BigQuery) Lost() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mu.left == 0
 }
 
 // Heal answers everything again.
@@ -211,7 +219,7 @@ func (b *BigQuery) serveREST(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(f.status)
 		out = map[string]any{"error": map[string]any{"code": f.status, "message": f.text, "errors": []any{map[string]any{"reason": f.reason, "message": f.text}}}}
 	}
-	_ = json.NewEncoder(w).Encode(out) // who asked may have gone
+	_ = json.NewEncoder(w).Encode(out) //nolint:errchkjson // who asked may have gone
 }
 
 var tablePath = regexp.MustCompile(`^/bigquery/v2/projects/[^/]+/datasets/[^/]+/tables/([^/]+)$`)

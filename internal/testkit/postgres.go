@@ -36,8 +36,7 @@ func StartPostgres(t testing.TB, options ...string) *Postgres {
 	if p.bin, err = postgresPrograms(); err != nil {
 		Unavailable(t, "PostgreSQL", err)
 	}
-	// Not t.TempDir, whose parents only the test's own user may enter.
-	if p.Dir, err = os.MkdirTemp("", "tributary-postgres-"); err != nil {
+	if p.Dir, err = os.MkdirTemp("", "tributary-postgres-"); err != nil { //nolint:usetesting // only the test's own user may enter the parents of t.TempDir
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(p.Dir) })
@@ -70,7 +69,7 @@ func (p *Postgres) Start() {
 	program, args := p.command("postgres", args...)
 	p.Process = StartProcess(p.t, "postgres", program, args)
 	p.WaitReady(time.Minute, func(ctx context.Context) error {
-		return exec.CommandContext(ctx, filepath.Join(p.bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", port).Run()
+		return exec.CommandContext(ctx, filepath.Join(p.bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", port).Run() //nolint:gosec // a program of the server
 	})
 }
 

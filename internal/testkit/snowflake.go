@@ -127,7 +127,7 @@ func (s *Snowflake) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(a.status)
-	_ = json.NewEncoder(w).Encode(a.body) // who asked may have gone
+	_ = json.NewEncoder(w).Encode(a.body) //nolint:errchkjson // who asked may have gone
 }
 
 func snowRefusal(status int, code, text string) snowAnswer {

@@ -54,7 +54,7 @@ func (s *Snowflake) runLocked(_, _, sql string, bound []string) ([][]*string, er
 			t.rows["1"] = map[string]any{"VERSION": m[2], "HASH": m[3]}
 			return nil, nil
 		}},
-		{snowDelete, func(t *snowTable, m []string) ([][]*string, error) { return nil, t.deleteBelow(m[2]) }},
+		{snowDelete, func(t *snowTable, m []string) ([][]*string, error) { t.deleteBelow(m[2]); return nil, nil }},
 	} {
 		if m := x.p.FindStringSubmatch(sql); m != nil {
 			t, err := s.tableLocked(m[1])
@@ -106,7 +106,7 @@ func (t *snowTable) merge(m, bound []string) error {
 			fmt.Fprintf(&id, "%v\x00", row[k])
 		}
 		if seen[id.String()] {
-			return fmt.Errorf("Duplicate row detected during DML action: %v", row) //nolint:staticcheck // Snowflake's words
+			return fmt.Errorf("Duplicate row detected during DML action: %v", row)
 		}
 		seen[id.String()] = true
 		if old := t.rows[id.String()]; old == nil || number(row[m[3]]) >= number(old[m[4]]) {
@@ -121,13 +121,12 @@ func number(v any) uint64 {
 	return n
 }
 
-func (t *snowTable) deleteBelow(rev string) error {
+func (t *snowTable) deleteBelow(rev string) {
 	for id, row := range t.rows {
 		if number(row["REV"]) < number(rev) {
 			delete(t.rows, id)
 		}
 	}
-	return nil
 }
 
 // choose gives columns of all rows; a time as milliseconds, which is how a

@@ -152,7 +152,7 @@ func installPackages(program string, packages []string) (path string, err error)
 func runQuietly(limit time.Duration, dir, program string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // the tests choose the programs
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -207,7 +207,7 @@ type Process struct {
 func StartProcess(t testing.TB, name, program string, args []string, env ...string) *Process {
 	t.Helper()
 	p := &Process{t: t, name: name, exited: make(chan struct{})}
-	p.cmd = exec.Command(program, args...) //nolint:noctx // it lives as long as the test, which kills it by pid
+	p.cmd = exec.Command(program, args...) //nolint:noctx,gosec // the tests choose the program; it lives as long as the test, which kills it by pid
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	dieTogether(p.cmd)

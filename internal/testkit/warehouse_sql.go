@@ -47,7 +47,7 @@ func StartWarehouseSQL(t testing.TB) *WarehouseSQL {
 		args := append([]string{"install", "-q", "--disable-pip-version-check"}, warehousePackages...)
 		return runQuietly(10*time.Minute, "/", filepath.Join(final, "bin", "pip"), args...)
 	})
-	cmd := exec.Command(filepath.Join(dir+".env", "bin", "python"), "-c", warehouseSQL) //nolint:gosec // our own program
+	cmd := exec.Command(filepath.Join(dir+".env", "bin", "python"), "-c", warehouseSQL) //nolint:gosec,noctx // our own program; it ends with its input
 	dieTogether(cmd)
 	cmd.Stderr = os.Stderr
 	w := &WarehouseSQL{}

@@ -65,6 +65,16 @@ func DefaultConfig() Config {
 	}
 }
 
+// Resolve makes paths what they are from where the configuration lies.
+func (c Config) Resolve(path func(name string) string) Config {
+	for _, p := range []*string{&c.CredentialsFile} {
+		if *p != "" {
+			*p = path(*p)
+		}
+	}
+	return c
+}
+
 var (
 	projectPattern = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z0-9][a-z0-9-]{0,62}$`)
 	datasetPattern = regexp.MustCompile(`^[A-Za-z0-9_]+$`)

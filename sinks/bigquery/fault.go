@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 
@@ -68,7 +69,7 @@ func mayPass(err error) bool {
 	case codes.Unavailable, codes.Aborted, codes.Internal, codes.ResourceExhausted, codes.DeadlineExceeded:
 		return true
 	}
-	return errors.As(err, &op)
+	return errors.As(err, &op) || errors.Is(err, io.EOF) // a stream that was cut ends with EOF
 }
 
 // fault wraps what went wrong; nil stays nil.

@@ -74,8 +74,12 @@ func (s *Sink) Name() string { return "bigquery" }
 
 // Pace implements sinks.Paced.
 func (s *Sink) Pace() sinks.Pace {
-	return sinks.Pace{MaxRows: s.cfg.BatchRows, MaxAge: time.Duration(s.cfg.BatchAge) * time.Millisecond}
+	return sinks.Pace{MaxRows: s.cfg.BatchRows, MaxAge: time.Duration(s.cfg.BatchAge) * time.Millisecond, Recheck: recheck}
 }
+
+// recheck is how often an idle store is asked where it stands: whether another
+// owner has taken over, or the dataset is gone.
+const recheck = 10 * time.Minute
 
 // Cursor implements sinks.Sink.
 func (s *Sink) Cursor(ctx context.Context) (sinks.Progress, error) {
@@ -174,6 +178,9 @@ func (s *Sink) Resync(ctx context.Context, v sinks.View) (err error) {
 		}
 	}()
 	floor := viewRev(v)
+	for _, t := range logs { // a new stream: the old one may be why we are here
+		*s.positions[t] = position{}
+	}
 	for _, t := range kept() {
 		if err := s.rewrite(ctx, v, t, floor); err != nil {
 			return s.failed("writing "+t.Name+" anew", err)
@@ -189,18 +196,27 @@ func (s *Sink) Resync(ctx context.Context, v sinks.View) (err error) {
 	return nil
 }
 
-// rewriteRows is how many rows a resync holds.
-const rewriteRows = 5000
+// rewriteRows and rewriteBytes are what a resync holds: some rows have a payload
+// of a megabyte.
+const (
+	rewriteRows  = 5000
+	rewriteBytes = 16 << 20
+)
 
 func (s *Sink) rewrite(ctx context.Context, v sinks.View, t *table.Table, floor uint64) error {
 	var held []record
+	size := 0
 	put := func(r record) error {
 		held = append(held, r)
-		if len(held) < rewriteRows {
+		size += rows.Size(r.row)
+		for _, c := range r.credits {
+			size += rows.Size(c)
+		}
+		if len(held) < rewriteRows && size < rewriteBytes {
 			return nil
 		}
 		err := s.write(ctx, t, held)
-		held = held[:0]
+		held, size = held[:0], 0
 		return err
 	}
 	var err error
@@ -288,7 +304,11 @@ func (s *Sink) ready(ctx context.Context) (err error) {
 			}
 		}
 	}
-	s.made, s.unmarked = true, true
+	s.made = true
+	if s.schema.sameLayout(hash) { // only views differ
+		return s.mark(ctx)
+	}
+	s.unmarked = true
 	return nil
 }
 

@@ -196,3 +196,14 @@ func (c *Config) keeps(name string) event.Duration {
 	}
 	return c.Retention
 }
+
+// Resolve gives the section with its paths made whole by path: a file is
+// relative to the configuration that names it.
+func (c Config) Resolve(path func(string) string) Config {
+	for _, file := range []*string{&c.PasswordFile, &c.TLS.CAFile, &c.TLS.CertFile, &c.TLS.KeyFile} {
+		if *file != "" {
+			*file = path(*file)
+		}
+	}
+	return c
+}

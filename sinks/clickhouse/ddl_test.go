@@ -161,3 +161,10 @@ func TestFoldKeepsEveryCredit(t *testing.T) {
 		t.Errorf("%d touches, %v; want the first two as one", len(f.touches), f.of)
 	}
 }
+
+func TestPathsAreResolved(t *testing.T) {
+	c := Config{PasswordFile: "pw", TLS: TLS{CAFile: "ca"}}.Resolve(func(s string) string { return "/etc/" + s })
+	if c.PasswordFile != "/etc/pw" || c.TLS.CAFile != "/etc/ca" || c.TLS.CertFile != "" {
+		t.Errorf("resolved to %+v", c)
+	}
+}

@@ -1,10 +1,11 @@
-package clickhouse_test
+package clickhouse
 
 import (
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,11 +15,9 @@ import (
 	"github.com/tributary-data/tributary/fraud"
 	"github.com/tributary-data/tributary/ingest"
 	"github.com/tributary-data/tributary/ingest/generate"
-	"github.com/tributary-data/tributary/internal/service"
 	"github.com/tributary-data/tributary/internal/testkit"
 	"github.com/tributary-data/tributary/pipeline"
 	"github.com/tributary-data/tributary/sinks"
-	"github.com/tributary-data/tributary/sinks/clickhouse"
 	"github.com/tributary-data/tributary/state"
 	"github.com/tributary-data/tributary/table"
 )
@@ -50,21 +49,8 @@ func TestPipelineIntoClickHouse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := state.Open(filepath.Join(dir, "data"), state.Options{CacheSize: 8 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine, err := pipeline.Open(pipeline.DefaultConfig(), store, pipeline.Options{Shards: 2, Outbox: true, SeenBytes: 1 << 20, RecentPersons: 1 << 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := errors.Join(engine.Close(), store.Close()); err != nil {
-			t.Error(err)
-		}
-	}()
 	server := testkit.StartClickHouse(t)
-	s := clickhouse.OpenSink(t, clickhouse.ConfigFor(server))
+	s := openSink(t, configFor(server))
 	var deleted, changes int
 	for part := range reused {
 		var inputs []pipeline.Input
@@ -80,18 +66,90 @@ func TestPipelineIntoClickHouse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer f.Close() //nolint:errcheck // it only reads
+			t.Cleanup(func() { _ = f.Close() })
 			inputs = append(inputs, f)
 		}
-		if _, err := pipeline.Replay(context.Background(), engine, inputs, pipeline.ReplayOptions{TickRecords: 100, Open: part < len(reused)-1}); err != nil {
-			t.Fatal(err)
-		}
-		d, n := bringUp(t, s, service.SinkView(engine.View(), store.Epoch()))
+		replay(t, filepath.Join(dir, "data"), inputs, part == len(reused)-1)
+		d, n := fromDirectory(t, s, filepath.Join(dir, "data"))
 		deleted, changes = deleted+d, changes+n
 	}
 	if deleted == 0 || changes < 100 {
 		t.Errorf("%d rows changed and %d were deleted: the test tests little", changes, deleted)
 	}
+}
+
+// replay applies one instalment and closes the directory: then everything is
+// written that a sink reads.
+func replay(t *testing.T, data string, inputs []pipeline.Input, last bool) {
+	t.Helper()
+	store, err := state.Open(data, state.Options{CacheSize: 8 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := pipeline.Open(pipeline.DefaultConfig(), store, pipeline.Options{Shards: 2, Outbox: true, SeenBytes: 1 << 20, RecentPersons: 1 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = pipeline.Replay(t.Context(), engine, inputs, pipeline.ReplayOptions{TickRecords: 100, Open: !last})
+	if err := errors.Join(err, engine.Close(), store.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fromDirectory(t *testing.T, s *Sink, data string) (deleted, changes int) {
+	t.Helper()
+	store, err := state.Open(data, state.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	engine, err := pipeline.OpenReader(store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bringUp(t, s, &stateView{View: engine.View(), epoch: store.Epoch()})
+}
+
+// stateView is a view of the pipeline as sinks see it.
+type stateView struct {
+	*pipeline.View
+	epoch uint32
+}
+
+var _ sinks.View = (*stateView)(nil)
+
+func (v *stateView) Progress() sinks.Progress {
+	return sinks.Progress{Epoch: v.epoch, Commit: v.Commit, Watermark: v.Watermark}
+}
+
+func (v *stateView) Next(_ context.Context, after uint64, limit int) (sinks.Batch, error) {
+	changed, upTo, more, err := v.ChangesAfter(after, limit)
+	b := sinks.Batch{Progress: v.Progress(), More: more}
+	b.Commit = upTo
+	for _, c := range changed {
+		b.Changes = append(b.Changes, sinks.Change{Table: c.Table, Part: sinks.PartitionOf(c.Table, c.Key), Key: c.Key, Row: c.Row, Rev: c.Rev})
+	}
+	return b, err
+}
+
+func (v *stateView) ScanAll(_ context.Context, t *table.Table, fn func(table.Row, uint64) error) (bad error) {
+	err := v.View.Scan(t, func(r table.Row) bool {
+		bad = fn(r, 0)
+		return bad == nil
+	})
+	return errors.Join(bad, err)
+}
+
+func (v *stateView) Find(_ context.Context, t *table.Table, prefix table.Row) ([]table.Row, error) {
+	return v.View.Find(t, prefix, math.MaxInt)
+}
+
+func (v *stateView) Partitions(context.Context, *table.Table) ([]sinks.Partition, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func (v *stateView) Scan(context.Context, *table.Table, sinks.Partition, func(table.Row, uint64) error) error {
+	return errors.ErrUnsupported
 }
 
 // instalment is the third of a file's lines that comes in a part: the first
@@ -121,9 +179,9 @@ func instalment(t *testing.T, traffic, name string, part int) []byte {
 
 // bringUp sends what the sink lacks of a view, in small batches after the first
 // time, and compares all tables.
-func bringUp(t *testing.T, s *clickhouse.Sink, v sinks.View) (deleted, changes int) {
+func bringUp(t *testing.T, s *Sink, v sinks.View) (deleted, changes int) {
 	t.Helper()
-	defer v.Close() //nolint:errcheck // it only reads
+	defer v.Close()
 	at, err := s.Cursor(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +209,7 @@ func bringUp(t *testing.T, s *clickhouse.Sink, v sinks.View) (deleted, changes i
 		}
 		at = b.Progress
 	}
-	got := clickhouse.ReadViews(t, s)
+	got := readViews(t, s)
 	for _, tab := range table.All {
 		var want []table.Row
 		if err := v.ScanAll(t.Context(), tab, func(row table.Row, _ uint64) error {

@@ -132,6 +132,9 @@ func (o *Out) Table(t *table.Table, f Format, c Compression) (*OutFile, error) {
 	return x, nil
 }
 
+// Raw starts a file whose bytes are the caller's.
+func (o *Out) Raw(name string) (*OutFile, error) { return o.create(name) }
+
 func (o *Out) create(name string) (*OutFile, error) {
 	d, err := o.place.create(name)
 	if err != nil {
@@ -154,6 +157,12 @@ func (s sinkOf) Write(b []byte) (int, error) {
 func (x *OutFile) Write(row table.Row) error {
 	x.Rows++
 	return writeError(x.Name, x.w.Write(row))
+}
+
+// WriteBytes adds to a file that is no table.
+func (x *OutFile) WriteBytes(b []byte) (int, error) {
+	n, err := sinkOf{x}.Write(b)
+	return n, writeError(x.Name, err)
 }
 
 // Publish completes the file and gives it its name.

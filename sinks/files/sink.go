@@ -347,8 +347,12 @@ func (s *Sink) writePartitions(ctx context.Context, v sinks.View, keys []partKey
 	for i, k := range keys {
 		writers[i] = newPartitionWriter(t, s.place.name(k, s.format))
 		byPart[k.p] = writers[i]
-		defer writers[i].discard()
 	}
+	defer func() {
+		for _, p := range writers {
+			p.discard()
+		}
+	}()
 	put := func(p *partitionWriter, row table.Row) error {
 		if p.w == nil { // only now: a partition without rows needs no file
 			if err := p.open(s.place, s.format); err != nil {

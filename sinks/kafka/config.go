@@ -94,6 +94,17 @@ func (c Config) Validate() []error {
 	return faults
 }
 
+// Resolve gives the section with its files as path finds them: they are relative
+// to the configuration file.
+func (c Config) Resolve(path func(name string) string) Config {
+	for _, file := range []*string{&c.SASL.PasswordFile, &c.SASL.TokenFile, &c.TLS.CAFile, &c.TLS.CertFile, &c.TLS.KeyFile} {
+		if *file != "" {
+			*file = path(*file)
+		}
+	}
+	return c
+}
+
 func (s SASL) validate(used bool) []error {
 	if !used {
 		if s != (SASL{}) {

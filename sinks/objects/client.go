@@ -105,7 +105,7 @@ func (c *client) do(ctx context.Context, d dialect, r *http.Request, body Body) 
 // open sends a request whose answer is read by the caller.
 func (c *client) open(ctx context.Context, d dialect, r *http.Request) (*reply, error) {
 	return c.try(ctx, func(ctx context.Context) (*reply, error) {
-		res, err := c.send(ctx, d, r, Body{})
+		res, err := c.send(ctx, d, r, Body{}) //nolint:bodyclose // the caller of Get closes it
 		if err != nil {
 			return nil, err
 		}

@@ -215,7 +215,7 @@ func (s *s3) putLarge(ctx context.Context, key string, body Body, cond If) (Info
 	if err != nil {
 		return Info{}, true, err
 	}
-	var begun struct{ UploadId string } //nolint:revive // the protocol's name
+	var begun struct{ UploadId string }
 	if err := xml.Unmarshal(a.text, &begun); err != nil || begun.UploadId == "" {
 		return Info{}, true, errors.New("the store did not begin an upload in parts")
 	}

@@ -131,7 +131,7 @@ func (a *aws) shared(env, name string) map[string]string {
 
 // given is what the endpoints of containers and machines answer.
 type given struct {
-	AccessKeyId     string //nolint:revive // the protocol's name
+	AccessKeyId     string
 	SecretAccessKey string
 	Token           string
 	SessionToken    string

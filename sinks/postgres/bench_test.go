@@ -12,10 +12,10 @@ import (
 	"github.com/tributary-data/tributary/table"
 )
 
-func batchOf(n int, make func(i int) []sinktest.Put) []sinks.Change {
+func batchOf(n int, of func(i int) []sinktest.Put) []sinks.Change {
 	var out []sinks.Change
 	for i := 0; len(out) < n; i++ {
-		for _, p := range make(i) {
+		for _, p := range of(i) {
 			c := sinks.Change{Table: p.Table, Key: p.Row[:p.Table.Keys], Row: p.Row}
 			if p.Del {
 				c.Row = nil

@@ -40,6 +40,16 @@ func DefaultConfig() Config {
 	}
 }
 
+// Resolve makes paths what they are from where the configuration lies.
+func (c Config) Resolve(path func(name string) string) Config {
+	for _, p := range []*string{&c.DSNFile, &c.PasswordFile} {
+		if *p != "" {
+			*p = path(*p)
+		}
+	}
+	return c
+}
+
 // Limits of what may be configured.
 const (
 	maxBatchRows  = 100_000 // arrays of a statement are held in memory, here and there

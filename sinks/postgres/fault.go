@@ -44,6 +44,8 @@ func isGone(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "3F000")
 }
 
+const hintRestart = "the server is starting up or shutting down; it is tried again"
+
 // hints by SQLSTATE, or by its class of two characters; codes as in
 // PostgreSQL's Appendix A.
 var hints = map[string]string{
@@ -54,7 +56,9 @@ var hints = map[string]string{
 	"25006": "the server is a standby that only reads: add target_session_attrs=read-write to the DSN and name all hosts",
 	"53100": "the server's disk is full: free space there; the rows wait here meanwhile",
 	"53300": "the server has no connection left: raise max_connections or use a pooler",
-	"57P03": "the server is starting up or shutting down; it is tried again",
+	"57P01": hintRestart,
+	"57P02": hintRestart,
+	"57P03": hintRestart,
 	"55P03": "another program holds the progress rows locked: a second tributary on this schema, or a session left open in psql",
 	"2BP01": "views of yours use ours: drop them, let tributary make its views anew, and make yours again",
 	"42P01": "a table is gone; with sinks.postgres.migrate it is made again at the next start",

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/sinks"
@@ -200,12 +201,14 @@ func columns(t *table.Table) []column {
 		column{name: rows.Shard, definition: "smallint NOT NULL DEFAULT 0"})
 }
 
+// replaceView keeps rights on a view, and what others built on it.
+const replaceView = "CREATE OR REPLACE VIEW "
+
 func (s *schema) views() []string {
 	var out []string
 	for _, t := range table.All {
 		name := s.qualified(rows.ViewName(t))
-		out = append(out, "DROP VIEW IF EXISTS "+name,
-			"CREATE VIEW "+name+" AS "+s.dialect().Select(t, s.deps, s.qualified(t.Name)+" t", ""))
+		out = append(out, replaceView+name+" AS "+s.dialect().Select(t, s.deps, s.qualified(t.Name)+" t", ""))
 	}
 	return out
 }
@@ -299,11 +302,42 @@ func (s *schema) migrate(ctx context.Context, conn *pgx.Conn, allowed bool) (err
 		statements = append(statements, "UPDATE "+s.qualified(rows.Progress)+` SET "commit" = 0`)
 	}
 	for _, q := range statements {
-		if _, err := tx.Exec(ctx, q); err != nil {
+		if err := execute(ctx, tx, q); err != nil {
 			return fmt.Errorf("%.60s...: %w", q, err)
 		}
 	}
 	return tx.Commit(ctx)
+}
+
+// execute runs a statement; a view that cannot be replaced because its columns
+// are others is dropped before.
+func execute(ctx context.Context, tx pgx.Tx, q string) error {
+	rest, isView := strings.CutPrefix(q, replaceView)
+	if !isView {
+		_, err := tx.Exec(ctx, q)
+		return err
+	}
+	point, err := tx.Begin(ctx) // a savepoint
+	if err != nil {
+		return err
+	}
+	_, err = point.Exec(ctx, q)
+	var pg *pgconn.PgError
+	if err == nil || !errors.As(err, &pg) || pg.Code != "42P16" {
+		if err != nil {
+			return err
+		}
+		return point.Commit(ctx)
+	}
+	if err := point.Rollback(ctx); err != nil {
+		return err
+	}
+	name, _, _ := strings.Cut(rest, " AS ")
+	if _, err := tx.Exec(ctx, "DROP VIEW "+name); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, q)
+	return err
 }
 
 // marked reads which schema the database has; empty when it has none of ours.

@@ -224,6 +224,7 @@ func TestSchemaOfAnotherVersion(t *testing.T) {
 	}
 	exec("DROP VIEW S.v_verdicts")
 	exec("ALTER TABLE S.verdicts DROP COLUMN score")
+	exec("CREATE VIEW S.v_verdicts AS SELECT 1 AS other")
 	exec("DROP VIEW S.v_triggers")
 	exec("DROP TABLE S.triggers")
 	exec("UPDATE S.tributary_schema SET hash = 'older'")
@@ -233,6 +234,18 @@ func TestSchemaOfAnotherVersion(t *testing.T) {
 	equal(t, src, again)
 	_ = again.Close()
 
+	// Other rules of the status, and somebody built upon our view.
+	exec("CREATE VIEW S.mine AS SELECT * FROM S.v_sessions")
+	other := deps
+	other.SessionGap *= 2
+	views, err := Open(t.Context(), cfg, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer views.Close()
+	if at, err := views.Cursor(t.Context()); err != nil || at.Commit != 1 {
+		t.Errorf("with other views it stands at %v: %v", at, err)
+	}
 	exec("UPDATE S.tributary_schema SET version = 99, hash = 'newer'")
 	if _, err := open(t, cfg).Cursor(t.Context()); err == nil || !strings.Contains(err.Error(), "newer release") {
 		t.Errorf("tables of a newer release: %v", err)

@@ -62,8 +62,12 @@ func (s *Sink) Name() string { return "postgres" }
 
 // Pace implements sinks.Paced.
 func (s *Sink) Pace() sinks.Pace {
-	return sinks.Pace{MaxRows: s.cfg.BatchRows, MaxAge: time.Duration(s.cfg.BatchAge) * time.Millisecond}
+	return sinks.Pace{MaxRows: s.cfg.BatchRows, MaxAge: time.Duration(s.cfg.BatchAge) * time.Millisecond, Recheck: recheck}
 }
+
+// recheck is how often an idle store is asked where it stands: it may have been
+// put back to a standby or a backup.
+const recheck = time.Minute
 
 // Cursor implements sinks.Sink.
 func (s *Sink) Cursor(ctx context.Context) (sinks.Progress, error) {

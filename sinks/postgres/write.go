@@ -176,8 +176,12 @@ func valueArgs(x *changes, col int) any {
 	}
 }
 
-// copyRows is how many rows one COPY of a resync carries.
-const copyRows = 20_000
+// copyRows and copyBytes are what one COPY of a resync carries: it is held in
+// memory, and some rows have a payload of a megabyte.
+const (
+	copyRows  = 20_000
+	copyBytes = 16 << 20
+)
 
 // replace puts a table's rows in the place of all that are there.
 func (s *Sink) replace(ctx context.Context, v sinks.View, t *table.Table) error {
@@ -186,6 +190,7 @@ func (s *Sink) replace(ctx context.Context, v sinks.View, t *table.Table) error 
 	}
 	cols := columns(t)
 	var held [][]any
+	size := 0
 	flush := func() error {
 		if len(held) == 0 {
 			return nil
@@ -195,7 +200,7 @@ func (s *Sink) replace(ctx context.Context, v sinks.View, t *table.Table) error 
 			name = pgx.Identifier{s.schema.name, t.Name}
 		}
 		_, err := s.tx.CopyFrom(ctx, name, s.schema.inserts[t], pgx.CopyFromRows(held))
-		held = held[:0]
+		held, size = held[:0], 0
 		return err
 	}
 	least := sinks.Rev(v.Progress().Epoch, 0)
@@ -206,7 +211,7 @@ func (s *Sink) replace(ctx context.Context, v sinks.View, t *table.Table) error 
 			}
 		}
 		held = append(held, copyRow(t, cols, row, max(rev, least)))
-		if len(held) < copyRows {
+		if size += rows.Size(row); len(held) < copyRows && size < copyBytes {
 			return nil
 		}
 		return flush()

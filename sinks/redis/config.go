@@ -97,6 +97,17 @@ func (c Config) Validate() []error {
 	return faults
 }
 
+// Resolve gives the section with its files as path finds them: they are relative
+// to the configuration file.
+func (c Config) Resolve(path func(name string) string) Config {
+	for _, file := range []*string{&c.PasswordFile, &c.TLS.CAFile, &c.TLS.CertFile, &c.TLS.KeyFile} {
+		if *file != "" {
+			*file = path(*file)
+		}
+	}
+	return c
+}
+
 // mode is the form that the settings mean.
 func (c Config) mode() string {
 	switch {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -320,18 +321,16 @@ func TestGreatFigures(t *testing.T) {
 		p.Row[table.MinuteDelivery.Col("spend_micros")] = table.I(n)
 		return p
 	}
-	src.Commit(put(1))
-	_, stop := delivering(t, src, s, sinks.Options{})
-	src.Commit(put(great))
-	src.Commit(put(great + 2))
-	src.Commit(put(-3))
-	src.Commit(put(great - 6))
-	if err := stop(); err != nil {
-		t.Fatal(err)
-	}
 	key := s.keys.window("m", "c", start+event.Minute)
-	if got := s.client.HGet(t.Context(), key, "spend_micros:USD").Val(); got != fmt.Sprint(great-6) {
-		t.Errorf("spend_micros:USD is %s; want %d", got, great-6)
+	for _, n := range []int64{1, great, great + 2, -3, great - 6} { // the first one is a resync
+		src.Commit(put(n))
+		_, stop := delivering(t, src, s, sinks.Options{})
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.client.HGet(t.Context(), key, "spend_micros:USD").Val(); got != fmt.Sprint(n) {
+			t.Errorf("spend_micros:USD is %s; want %d", got, n)
+		}
 	}
 }
 
@@ -397,6 +396,52 @@ func TestReconcile(t *testing.T) {
 	}
 	if _, err := d.Reconcile(t.Context()); !errors.Is(err, sinks.ErrStopped) {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestAccess: the commands of docs/redis.md are enough, on the keys and the
+// channel of the prefix alone.
+func TestAccess(t *testing.T) {
+	r := testkit.StartRedis(t)
+	doc, err := os.ReadFile("../../docs/redis.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(doc), "With ACLs the user needs")
+	_, rest, _ = strings.Cut(rest, ": `")
+	commands, _, ok := strings.Cut(rest, "`")
+	if !ok {
+		t.Fatal("docs/redis.md does not list the commands")
+	}
+	rule := "ACL SETUSER writer on >secret ~tributary:* resetchannels &tributary:live"
+	for c := range strings.FieldsSeq(commands) {
+		rule += " +" + c
+	}
+	if got := r.Do(rule); got != "+OK" {
+		t.Fatalf("%s: %s", rule, got)
+	}
+	cfg := forever(r.Addr)
+	cfg.Username, cfg.Password, cfg.Lookups.Persons = "writer", "secret", true
+	src := sinktest.NewSource()
+	s := open(t, cfg)
+	now := event.Millis(time.Now().UnixMilli())
+	for range 2 { // a resync, and what follows it
+		d, stop := delivering(t, src, s, sinks.Options{})
+		src.Commit(append(conversionOf("c", "u:1", now, 2), delivery(1, "c", 5), credit(1, "linear", "c", 5), sessionOf("s", "u:1", now))...)
+		if report, err := d.Reconcile(t.Context()); err != nil || report.Total != 0 {
+			t.Errorf("got %+v, %v", report, err)
+		}
+		gone := delivery(1, "c", 5)
+		gone.Del = true
+		src.Commit(gone, del(sessionOf("s", "u:1", now)))
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	agrees(t, src, open(t, forever(r.Addr))) // who may look at everything
+	cfg.Password = "wrong"
+	if _, err := open(t, cfg).Cursor(t.Context()); err == nil || !strings.Contains(err.Error(), "check sinks.redis.username and password") {
+		t.Errorf("with a wrong password: %v", err)
 	}
 }
 

@@ -244,7 +244,7 @@ func (s *Sink) sweep(ctx context.Context, to sinks.Progress, tops map[string]boo
 	w := s.newWriting(to, "sweep")
 	err := s.eachKey(ctx, func(key string) error {
 		kind, _, _ := strings.Cut(strings.TrimPrefix(key, s.keys.base), ":")
-		what := ""
+		var what string
 		switch kind {
 		case "cursor":
 			return nil

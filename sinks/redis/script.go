@@ -18,6 +18,8 @@ import "github.com/redis/go-redis/v9"
 //
 // Figures are compared and stored as texts and added by HINCRBY, so that no
 // number passes through Lua's doubles; only the scores of sorted sets are such.
+//
+//nolint:dupword // blocks of Lua end with end
 var script = redis.NewScript(`
 local cursor = KEYS[1]
 local kind, writer, epoch, after, commit = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -39,6 +41,7 @@ if kind == 'apply' or kind == 'last' then
   if c[2] ~= after then return 'GAP' end
   if ARGV[7] ~= '1' and c[4] ~= tostring(tonumber(ARGV[7]) - 1) then return 'STALE' end
 else
+  if not c[3] then return 'LOST' end
   if c[3] ~= writer then return 'STALE' end
   if kind == 'begin' then
     local run, evicted = server()

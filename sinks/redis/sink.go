@@ -142,6 +142,8 @@ func said(answer string) error {
 		return sinks.ErrGap
 	case strings.HasPrefix(answer, "FENCED"):
 		return fmt.Errorf("%w (%s)", sinks.ErrFenced, strings.ToLower(answer))
+	case answer == "LOST":
+		return errLost
 	case answer == "STALE":
 		return errStale
 	case strings.HasPrefix(answer, "EVICTED"):
@@ -152,6 +154,7 @@ func said(answer string) error {
 
 var (
 	errStale   = errors.New("another process has written to this Redis since; give each its own sinks.redis.prefix")
+	errLost    = errors.New("redis lost the sink's keys while they were being written (FLUSHALL, or eviction: set maxmemory-policy to noeviction and raise maxmemory)")
 	errEvicted = errors.New("redis evicts keys, so that its figures are no longer whole; set maxmemory-policy to noeviction and raise maxmemory, or keep less (sinks.redis.retention), in a Redis of its own")
 )
 

@@ -79,8 +79,6 @@ func EachConversion(ctx context.Context, v sinks.View, fn func(c *Conversion) er
 		held = held[:0]
 		return nil
 	}
-	// The rows are the view's: those of a chunk are copied and worked off when
-	// the next begins, with the scan standing still.
 	err := v.ScanAll(ctx, table.Conversions, func(row table.Row, _ uint64) error {
 		held = append(held, Conversion{ID: strings.Clone(row[0].Text), Row: CloneRow(row)})
 		if len(held) < atOnce {
@@ -92,6 +90,18 @@ func EachConversion(ctx context.Context, v sinks.View, fn func(c *Conversion) er
 		return err
 	}
 	return flush()
+}
+
+// Size is about how many bytes a row takes.
+func Size(row table.Row) int {
+	n := 0
+	for i := range row {
+		n += 16 + len(row[i].Text)
+		for _, s := range row[i].List {
+			n += 16 + len(s)
+		}
+	}
+	return n
 }
 
 // CloneRow is a row that outlives what it came from.

@@ -39,7 +39,7 @@ func newClient(cfg Config, version string) (*client, error) {
 	if err != nil {
 		return nil, fault("logging in", err)
 	}
-	tr := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // it is one
+	tr := http.DefaultTransport.(*http.Transport).Clone()
 	tr.MaxIdleConnsPerHost = maxParallel
 	return &client{cfg: cfg, key: key, name: "tributary/" + version, http: &http.Client{Transport: tr}}, nil
 }
@@ -109,7 +109,7 @@ func (c *client) run(ctx context.Context, sql, bound string) ([][]*string, error
 	s := statement{
 		Statement: sql, Timeout: max(1, int64(c.cfg.Timeout)/1000),
 		Database: upper(c.cfg.Database), Schema: upper(c.cfg.Schema), Warehouse: upper(c.cfg.Warehouse), Role: upper(c.cfg.Role),
-		Parameters: map[string]string{"TIMEZONE": "UTC", "QUERY_TAG": c.name},
+		Parameters: map[string]string{"timezone": "UTC", "query_tag": c.name},
 	}
 	if bound != "" {
 		s.Bindings = map[string]binding{"1": {"TEXT", bound}}

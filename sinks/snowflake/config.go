@@ -69,6 +69,16 @@ func DefaultConfig() Config {
 	}
 }
 
+// Resolve makes paths what they are from where the configuration lies.
+func (c Config) Resolve(path func(name string) string) Config {
+	for _, p := range []*string{&c.PrivateKeyFile, &c.PassphraseFile} {
+		if *p != "" {
+			*p = path(*p)
+		}
+	}
+	return c
+}
+
 // Limits of what may be configured.
 const (
 	maxBatchAge     = event.Duration(event.Day)

@@ -117,6 +117,16 @@ func TestSchemaOfAnotherVersion(t *testing.T) {
 	if at, err := open(t, config(b)).Cursor(t.Context()); err != nil || at.Commit != 1 {
 		t.Errorf("after all was written anew it stands at %v: %v", at, err)
 	}
+	other := deps
+	other.SessionGap *= 2
+	views, err := Open(t.Context(), config(b), other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer views.Close()
+	if at, err := views.Cursor(t.Context()); err != nil || at.Commit != 1 {
+		t.Errorf("with other views it stands at %v: %v", at, err)
+	}
 	b.Mark(2, "newer")
 	if _, err := open(t, config(b)).Cursor(t.Context()); err == nil || !strings.Contains(err.Error(), "newer release") {
 		t.Errorf("tables of a newer release: %v", err)

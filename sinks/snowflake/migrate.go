@@ -57,7 +57,11 @@ func (s *Sink) ready(ctx context.Context) (err error) {
 			}
 		}
 	}
-	s.made, s.unmarked = true, true
+	s.made = true
+	if s.schema.sameLayout(hash) { // only views differ
+		return s.mark(ctx)
+	}
+	s.unmarked = true
 	return nil
 }
 

@@ -58,7 +58,18 @@ func sqlType(t table.Type) string {
 
 // fields are a table's columns in order, which is that of the values in the
 // rows of a statement.
-func fields(t *table.Table) []field {
+func fields(t *table.Table) []field { return allFields[t] }
+
+// allFields is made once: it is asked for every row.
+var allFields = func() map[*table.Table][]field {
+	out := map[*table.Table][]field{}
+	for _, t := range kept() {
+		out[t] = makeFields(t)
+	}
+	return out
+}()
+
+func makeFields(t *table.Table) []field {
 	out := []field{{rows.KeyHash, "VARCHAR", fieldHash}}
 	for _, i := range rows.Stored(t) {
 		out = append(out, field{t.Columns[i].Name, sqlType(t.Columns[i].Type), i})
@@ -134,9 +145,22 @@ func (s *schema) all() []string {
 	return out
 }
 
+// hash tells schemas apart: first the layout of the tables, then everything.
 func (s *schema) hash() string {
-	sum := sha256.Sum256([]byte(strings.Join(s.all(), ";")))
-	return hex.EncodeToString(sum[:8])
+	var b strings.Builder
+	for _, t := range kept() {
+		fmt.Fprintln(&b, t.Name, fields(t))
+	}
+	layout, all := sha256.Sum256([]byte(b.String())), sha256.Sum256([]byte(strings.Join(s.all(), ";")))
+	return hex.EncodeToString(layout[:8]) + "_" + hex.EncodeToString(all[:8])
+}
+
+// sameLayout says whether the tables of another hash are as ours: then their
+// rows can stay.
+func (s *schema) sameLayout(hash string) bool {
+	theirs, _, ok := strings.Cut(hash, "_")
+	ours, _, _ := strings.Cut(s.hash(), "_")
+	return ok && theirs == ours
 }
 
 func (s *schema) mark(hash string) string {

@@ -66,8 +66,12 @@ func (s *Sink) Name() string { return "snowflake" }
 
 // Pace implements sinks.Paced: a warehouse that wakes is paid for a minute.
 func (s *Sink) Pace() sinks.Pace {
-	return sinks.Pace{MaxRows: s.cfg.BatchRows, MaxBytes: s.cfg.Parallel * s.cfg.RequestBytes, MaxAge: time.Duration(s.cfg.BatchAge) * time.Millisecond}
+	return sinks.Pace{MaxRows: s.cfg.BatchRows, MaxBytes: s.cfg.Parallel * s.cfg.RequestBytes, MaxAge: time.Duration(s.cfg.BatchAge) * time.Millisecond, Recheck: recheck}
 }
+
+// recheck is how often an idle store is asked where it stands, which wakes the
+// warehouse: whether another owner has taken over, or the schema is gone.
+const recheck = time.Hour
 
 // Cursor implements sinks.Sink.
 func (s *Sink) Cursor(ctx context.Context) (sinks.Progress, error) {
@@ -184,18 +188,27 @@ func (s *Sink) Resync(ctx context.Context, v sinks.View) (err error) {
 	return nil
 }
 
-// rewriteRows is how many rows a resync holds.
-const rewriteRows = 20_000
+// rewriteRows and rewriteBytes are what a resync holds: some rows have a payload
+// of a megabyte.
+const (
+	rewriteRows  = 20_000
+	rewriteBytes = 16 << 20
+)
 
 func (s *Sink) rewrite(ctx context.Context, v sinks.View, t *table.Table, floor uint64) error {
 	var held []record
+	size := 0
 	put := func(r record) error {
 		held = append(held, r)
-		if len(held) < rewriteRows {
+		size += rows.Size(r.row)
+		for _, c := range r.credits {
+			size += rows.Size(c)
+		}
+		if len(held) < rewriteRows && size < rewriteBytes {
 			return nil
 		}
 		err := s.write(ctx, t, held)
-		held = held[:0]
+		held, size = held[:0], 0
 		return err
 	}
 	var err error

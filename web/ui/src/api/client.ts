@@ -28,11 +28,20 @@ export function address(path: string, params: Params = {}): string {
 
 const TIMEOUT = 30_000;
 
-export async function get<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<T> {
+export function get<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<T> {
+  return ask<T>(address(path, params), {}, signal);
+}
+
+/** Sends something; only exports do. */
+export function send<T>(method: "POST" | "DELETE", path: string, body?: unknown): Promise<T> {
+  return ask<T>(path, body === undefined ? { method } : { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+}
+
+async function ask<T>(where: string, init: RequestInit, signal?: AbortSignal): Promise<T> {
   const limit = AbortSignal.timeout(TIMEOUT);
   let response: Response;
   try {
-    response = await fetch(address(path, params), { headers: { Accept: "application/json" }, signal: signal ? AbortSignal.any([signal, limit]) : limit });
+    response = await fetch(where, { ...init, headers: { Accept: "application/json", ...init.headers }, signal: signal ? AbortSignal.any([signal, limit]) : limit });
   } catch (e) {
     if (signal?.aborted) throw e;
     if (limit.aborted) throw new APIError(0, "timeout", "The server did not answer within 30 seconds.");

@@ -419,6 +419,133 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/export/{table}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A whole table, or a range of it, as it stands at one commit
+         * @description The rows as `tributary replay` writes them, in the order of the key. The commit is in X-Tributary-Epoch, X-Tributary-Commit and X-Tributary-Watermark, the number of rows in the trailer X-Tributary-Rows. A body that ends early is cut off, never closed as if it were whole.
+         */
+        get: operations["exportTable"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exports that are made in the background, newest first */
+        get: operations["listExports"];
+        put?: never;
+        /**
+         * Begin an export in the background
+         * @description One is made at a time; all of its tables are as of one commit. It begins anew when the program stops in between. A destination other than download is the URL of a bucket, and needs the scope admin.
+         */
+        post: operations["createExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One export and how far it is */
+        get: operations["getExport"];
+        put?: never;
+        post?: never;
+        /** Cancel an export that waits or runs; forget one that has ended, with its files */
+        delete: operations["deleteExport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/{id}/files/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file of an export that is done; ranges are served */
+        get: operations["downloadExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sinks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sinks: how far each is, what it was sent, what fails and what to do */
+        get: operations["listSinks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sinks/{name}/reconcile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring a sink to the newest commit and compare its counts and sums with the state */
+        post: operations["reconcileSink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sinks/{name}/resync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write every row to a sink again; answers once that has begun */
+        post: operations["resyncSink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/openapi.json": {
         parameters: {
             query?: never;
@@ -1299,11 +1426,12 @@ export interface components {
             };
         };
         ExportRequest: {
-            /** @description a logical table */
-            table: string;
-            /** @description start of the range, included; without from and to, all that is kept */
-            from?: components["schemas"]["Time"];
-            to?: components["schemas"]["Time"];
+            /** @description logical tables, or all */
+            tables: string[];
+            /** @description start of the range, included: an RFC 3339 time or a span before now such as -24h; without from and to, all that is kept */
+            from?: string;
+            /** @description end of the range, not included: like from */
+            to?: string;
             /**
              * @default ndjson
              * @enum {string}
@@ -1314,32 +1442,54 @@ export interface components {
              * @enum {string}
              */
             compression: "none" | "gzip" | "zstd";
+            /**
+             * @description download, or the URL of a bucket, such as s3://bucket/prefix?region=eu-central-1
+             * @default download
+             */
+            destination: string;
         };
         Export: {
             id: string;
             /** @enum {string} */
             state: "queued" | "running" | "done" | "failed" | "cancelled";
-            table: string;
+            tables: string[];
             from: components["schemas"]["Time"] | null;
             to: components["schemas"]["Time"] | null;
             format: string;
             compression: string;
+            /** @description download, or the URL of a bucket */
+            destination: string;
+            /** @description persons are replaced: who asked may not see them */
+            pseudonyms: boolean;
             created: components["schemas"]["Time"];
+            created_by: string;
             started: components["schemas"]["Time"] | null;
             ended: components["schemas"]["Time"] | null;
-            /** @description when the file is deleted */
+            /** @description when the files are deleted */
             expires: components["schemas"]["Time"] | null;
+            /** @description how often it began anew because the program stopped */
+            restarts: number;
+            /** @description the table that is being written */
+            table: string | null;
             rows: number;
             bytes: number;
-            /** @description 0 to 1 where it is known */
-            progress: components["schemas"]["Decimal"] | null;
-            /** @description the commit that the file shows */
+            rows_per_second: number;
+            /** @description 0 to 1 */
+            progress: string;
+            epoch: number | null;
+            /** @description the commit that all tables show */
             commit: number | null;
             watermark: components["schemas"]["Time"] | null;
-            sha256: string | null;
+            files: {
+                table: string;
+                name: string;
+                rows: number;
+                bytes: number;
+                sha256: string;
+                /** @description path of the file once the export is done */
+                download: string | null;
+            }[];
             error: string | null;
-            /** @description path of the file once it is done */
-            download: string | null;
         };
         ExportJob: {
             data: components["schemas"]["Export"];
@@ -1450,6 +1600,78 @@ export interface components {
         };
         /** @description What the server sends. */
         LiveMessage: components["schemas"]["LiveHello"] | components["schemas"]["LiveSubscribed"] | components["schemas"]["LiveFrame"] | components["schemas"]["LiveReset"] | components["schemas"]["LiveBeat"] | components["schemas"]["LiveUnsubscribed"] | components["schemas"]["LiveError"];
+        ExportRemoved: {
+            data: {
+                id: string;
+                removed: boolean;
+            };
+        };
+        /** @description the rows of a table */
+        ExportedRows: string;
+        SinkStates: {
+            data: {
+                name: string;
+                /** @description the directory or bucket */
+                where: string | null;
+                /** @enum {string} */
+                state: "ok" | "catching_up" | "down";
+                /** @description every row is being written again */
+                resyncing: boolean;
+                commit: number;
+                watermark: components["schemas"]["Time"] | null;
+                /** @description age of the oldest change that it lacks */
+                lag_ms: number;
+                /** @description changed rows that it lacks, about */
+                outbox_rows: number;
+                /** @description sent since the start, repeats included */
+                rows: number;
+                bytes: number;
+                batches: number;
+                resyncs: number;
+                failures: number;
+                last_success: components["schemas"]["Time"] | null;
+                /** @description of the last round */
+                error: string | null;
+                error_at: components["schemas"]["Time"] | null;
+                next_try: components["schemas"]["Time"] | null;
+                /** @description what an operator can do */
+                advice: string | null;
+                /** @description it can be compared with the state */
+                reconciles: boolean;
+            }[];
+        };
+        Reconciliation: {
+            data: {
+                sink: string;
+                epoch: number;
+                commit: number;
+                watermark: components["schemas"]["Time"] | null;
+                equal: boolean;
+                tables: {
+                    table: string;
+                    kept: boolean;
+                    state_rows: number;
+                    sink_rows: number;
+                    differences: number;
+                }[];
+                /** @description the first 200 */
+                differences: {
+                    table: string;
+                    /** @description day and currency */
+                    group: string;
+                    column: string;
+                    state: number;
+                    sink: number;
+                }[];
+                differences_total: number;
+            };
+        };
+        SinkResync: {
+            data: {
+                sink: string;
+                resyncing: boolean;
+            };
+        };
     };
     responses: never;
     parameters: never;
@@ -3219,13 +3441,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description At most 10000 records, 16 MiB as sent and 64 MiB unpacked. Content-Encoding gzip and zstd are taken. */
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Event"] | components["schemas"]["Event"][];
-                "application/x-ndjson": string;
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description the answer */
             200: {
@@ -3245,46 +3461,9 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Not Acceptable */
             406: {
                 headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unsupported Media Type */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3578,6 +3757,664 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportTable: {
+        parameters: {
+            query?: {
+                /**
+                 * @description start of the range, included: an RFC 3339 time such as 2025-01-31T14:00:00Z, "now", or a span before now such as -1h or -7d; without from and to, all that is kept
+                 * @example -24h
+                 */
+                from?: string;
+                /**
+                 * @description end of the range, not included: like from
+                 * @example now
+                 */
+                to?: string;
+                /** @description of the rows */
+                format?: "ndjson" | "csv" | "parquet";
+                /** @description of the whole answer; none with parquet, which is compressed within */
+                compression?: "none" | "gzip" | "zstd";
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description the table
+                 * @example conversions
+                 */
+                table: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["ExportedRows"];
+                    "text/csv": components["schemas"]["ExportedRows"];
+                    "application/vnd.apache.parquet": components["schemas"]["ExportedRows"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listExports: {
+        parameters: {
+            query?: {
+                /**
+                 * @description rows in an answer, 1 to 1000
+                 * @example 20
+                 */
+                limit?: number;
+                /** @description next_cursor of the answer before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exports"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportJob"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description the id of the job
+                 * @example 20260115-120000-k7qd2mzt
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportJob"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description the id of the job
+                 * @example 20260115-120000-k7qd2mzt
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportRemoved"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description the id of the job
+                 * @example 20260115-120000-k7qd2mzt
+                 */
+                id: string;
+                /**
+                 * @description the file
+                 * @example conversions.parquet
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["ExportedRows"];
+                    "text/csv": components["schemas"]["ExportedRows"];
+                    "application/vnd.apache.parquet": components["schemas"]["ExportedRows"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSinks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SinkStates"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reconcileSink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description the sink, as its section is called
+                 * @example clickhouse
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reconciliation"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resyncSink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description the sink, as its section is called
+                 * @example clickhouse
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SinkResync"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,6 +1,6 @@
 // How fresh the figures are: the one thing that no page leaves out.
 import { useHealth } from "../api/queries";
-import { clock, near, span } from "../format/time";
+import { near, span } from "../format/time";
 import { live, useLive } from "../live/store";
 import { useView } from "../view/view";
 import { useNow } from "./now";
@@ -42,7 +42,7 @@ export function Freshness() {
   if (transport === "stream" && tone === "live") title += " (No WebSocket gets through; a slower stream is used.)";
 
   return (
-    <button type="button" className={`chip ${tone}`} title={title} aria-label={`${word}. ${parts.join(", ")}${complete ? `, complete to ${clock(complete, zone)}` : ""}`} onClick={() => (state === "paused" ? live.resume() : live.reconnectNow())}>
+    <button type="button" className={`chip ${tone}`} title={title} onClick={() => (state === "paused" ? live.resume() : live.reconnectNow())}>
       <span className="dot" />
       <b>{word}</b>
       {parts.map((t) => (

@@ -32,7 +32,10 @@ export function Palette() {
     return commands.map((c) => ({ c, s: c.where === "Open" ? 0.5 : score(c) })).filter((x) => x.s >= 0).sort((a, b) => b.s - a.s).slice(0, 40).map((x) => x.c);
   }, [commands, text]);
   useEffect(() => setAt(0), [text]);
-  useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView?.({ block: "nearest" }), [at]);
+  useEffect(() => {
+    // In braces: newer browsers return a promise, which is no clean-up.
+    list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView?.({ block: "nearest" });
+  }, [at]);
   const run = (c: Command | undefined) => {
     if (!c) return;
     show("");

@@ -1,6 +1,7 @@
 // The frame around every page: places, switches, freshness, and what is wrong.
 import { lazy, Suspense, useEffect, useRef, type ReactNode } from "react";
 import { Link, useLocation, useSearch } from "wouter";
+import { APIError } from "../api/client";
 import { useAlerts, useHealth } from "../api/queries";
 import { setLocale } from "../format/format";
 import { near, span } from "../format/time";
@@ -121,6 +122,13 @@ function Banners() {
   const health = useHealth();
   const now = useNow();
   const p = health.data?.data;
+  if (health.error instanceof APIError && health.error.status === 401) {
+    return (
+      <div className="banner" role="alert">
+        <b>You are not logged in any more.</b> What is shown stands still. <a href={`/login?${new URLSearchParams({ next: location.pathname + location.search })}`}>Log in</a>
+      </div>
+    );
+  }
   if ((state === "reconnecting" || state === "stale") && heardAt > 0 && now - heardAt > 3000) {
     const wait = retryAt - now;
     return (

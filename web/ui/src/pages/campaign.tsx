@@ -125,7 +125,7 @@ function Models({ rows, model }: { rows: ByModel[]; model: string }) {
   const columns = useMemo(
     (): Column<ByModel>[] => [
       { id: "model", name: "Model", value: (r) => modelName(r.model), csv: (r) => r.model, cell: (r) => (r.model === model ? <b>{modelName(r.model)}</b> : modelName(r.model)) },
-      { id: "bar", name: "", plain: true, value: () => undefined, cell: (r) => <i className={`bar-cell${r.model === model ? "" : " slate"}`} style={{ width: `${Math.round(150 * share(micros(r.credited_value?.amount ?? "0"), most))}px` }} aria-hidden="true" /> },
+      { id: "bar", name: "Bar", unnamed: true, plain: true, value: () => undefined, cell: (r) => <i className={`bar-cell${r.model === model ? "" : " slate"}`} style={{ width: `${Math.round(150 * share(micros(r.credited_value?.amount ?? "0"), most))}px` }} aria-hidden="true" /> },
       { id: "credited_value", name: "Credit", num: true, value: (r) => amount(r.credited_value), csv: (r) => r.credited_value?.amount, cell: (r) => <span title={exactMoney(r.credited_value)}>{money(r.credited_value)}</span> },
       { id: "credited_conversions", name: "Conv.", num: true, value: (r) => sortKey(r.credited_conversions), csv: (r) => r.credited_conversions, cell: (r) => decimal(r.credited_conversions, 2) },
       { id: "roas", name: "ROAS", num: true, value: (r) => sortKey(r.roas), csv: (r) => r.roas, cell: (r) => ratio(r.roas) },

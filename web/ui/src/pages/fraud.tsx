@@ -96,7 +96,7 @@ function Counts({ t }: { t: Totals }) {
   ];
   return (
     <Sheet title="In events">
-      <div className="table-box">
+      <div className="table-box" tabIndex={0} role="group" aria-label="In events: rows">
         <table className="t">
           <thead>
             <tr>

@@ -182,7 +182,7 @@ function Latency({ p }: { p: Pipeline }) {
   ];
   return (
     <Sheet title="Latency" note="of the last ticks">
-      <div className="table-box">
+      <div className="table-box" tabIndex={0} role="group" aria-label="Latency: rows">
         <table className="t">
           <thead>
             <tr><th scope="col">Step</th>{["P50", "P95", "P99"].map((h) => <th key={h} scope="col" className="num">{h}</th>)}<th scope="col">What</th></tr>

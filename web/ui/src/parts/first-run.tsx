@@ -12,7 +12,7 @@ export function FirstRun() {
   return (
     <section className="sheet first-run" aria-label="First run">
       <div className="state">
-        <h3>Waiting for the first event</h3>
+        <h2>Waiting for the first event</h2>
         <p>Tributary runs and takes events; none has come yet. Send three, an impression, a click and a conversion, and this page fills within a second{state === "live" ? "" : " of the connection"}.</p>
         <Code text={command} label="A command that sends three events" />
         <p className="muted">Or name Kafka topics in the configuration, or see what it looks like in use with <code>tributary demo</code>.</p>

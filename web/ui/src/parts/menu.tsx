@@ -1,6 +1,7 @@
 // A button with a native popover: the browser closes it on Escape or a click
 // elsewhere, and keeps it above everything without any z-index of ours.
 import { useId, useRef, useState, type ReactNode } from "react";
+import { flushSync } from "react-dom";
 
 export interface Item {
   id: string;
@@ -22,7 +23,8 @@ export function Menu({ button, label, className = "pick", children }: { button: 
   };
   return (
     <>
-      <button ref={trigger} type="button" className={className} popoverTarget={id} aria-haspopup="true" aria-expanded={open} aria-label={label} title={label}>
+      <button ref={trigger} type="button" className={className} popoverTarget={id} aria-haspopup="true" aria-expanded={open} title={label}>
+        <span className="sr">{label}: </span>
         {button}
         <svg className="chev" viewBox="0 0 8 8" aria-hidden="true">
           <path d="M1 2.5 4 5.5 7 2.5" fill="none" stroke="currentColor" strokeWidth="1.4" />
@@ -35,7 +37,7 @@ export function Menu({ button, label, className = "pick", children }: { button: 
         className="menu"
         onToggle={(e) => {
           const now = e.newState === "open";
-          setOpen(now);
+          flushSync(() => setOpen(now)); // so that there is something to measure and to focus
           if (now) place();
         }}
         onKeyDown={(e) => {

@@ -15,9 +15,29 @@ export function Bones({ rows = 6, label = "Loading" }: { rows?: number; label?: 
 
 export function Failed({ error, retry, what }: { error: unknown; retry?: () => void; what: string }) {
   const e = error instanceof APIError ? error : new APIError(0, "unexpected", error instanceof Error ? error.message : String(error));
+  if (e.status === 401) {
+    return (
+      <div className="state" role="alert">
+        <h2>You are not logged in</h2>
+        <p>The login has ended, or there was none.</p>
+        <a className="btn primary" href={`/login?${new URLSearchParams({ next: location.pathname + location.search })}`}>
+          Log in
+        </a>
+      </div>
+    );
+  }
+  if (e.status === 403) {
+    return (
+      <div className="state" role="alert">
+        <h2>You may not see {what}</h2>
+        <p>{e.message}. Ask whoever runs this server for it.</p>
+        <p className="code">{e.code}{e.requestID && ` · request ${e.requestID}`}</p>
+      </div>
+    );
+  }
   return (
     <div className="state" role="alert">
-      <h3>{e.status === 404 ? `There is no ${what} here` : `Could not load ${what}`}</h3>
+      <h2>{e.status === 404 ? `There is no such thing: ${what}` : `Could not load ${what}`}</h2>
       <p>{e.message}</p>
       <p className="code">
         {e.code}
@@ -36,7 +56,7 @@ export function Failed({ error, retry, what }: { error: unknown; retry?: () => v
 export function Empty({ title, children, small = false }: { title: string; children?: ReactNode; small?: boolean }) {
   return (
     <div className={`state${small ? " small" : ""}`}>
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       {children}
     </div>
   );

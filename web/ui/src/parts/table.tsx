@@ -1,6 +1,5 @@
 // Every table of the application: a sheet with a title, columns that sort,
 // sticky head, CSV, keys, and rows that stand still while the pointer is on them.
-import { createSortedRowModel, rowSortingFeature, tableFeatures, useTable, type ColumnDef, type Row, type SortingState } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { useLocation } from "wouter";
@@ -20,6 +19,7 @@ export interface Column<T> {
   csv?: (row: T) => CSVCell; // default: the value
   foot?: ReactNode;
   plain?: boolean; // does not sort
+  unnamed?: boolean; // the name is for ears only
 }
 
 interface Props<T extends object> {
@@ -40,7 +40,6 @@ interface Props<T extends object> {
   fill?: boolean; // takes what room there is
 }
 
-const features = tableFeatures({ rowSortingFeature, sortedRowModel: createSortedRowModel() });
 const VIRTUAL_FROM = 100;
 const ROW_HEIGHT = 28;
 
@@ -49,30 +48,29 @@ export function compareValues(a: Sortable, b: Sortable): number {
   return a! < b! ? -1 : a! > b! ? 1 : 0;
 }
 
+/** Rows by the value of a column; those without one come last either way. */
+export function sorted<T>(rows: T[], value: (row: T) => Sortable, desc: boolean): T[] {
+  const keyed = rows.map((row) => ({ row, v: value(row) }));
+  keyed.sort((a, b) => {
+    if (a.v === undefined || b.v === undefined) return Number(a.v === undefined) - Number(b.v === undefined);
+    return desc ? compareValues(b.v, a.v) : compareValues(a.v, b.v);
+  });
+  return keyed.map((k) => k.row);
+}
+
 export function TableSheet<T extends object>(p: Props<T>) {
   const [, navigate] = useLocation();
-  const [sorting, setSorting] = useState<SortingState>(p.sort ? [p.sort] : []);
+  const [sort, setSort] = useState(p.sort);
   const [at, setAt] = useState<string | null>(null);
   const frozen = useRef<string[] | null>(null);
   const box = useRef<HTMLDivElement>(null);
 
-  const defs = useMemo(
-    () =>
-      p.columns.map(
-        (c): ColumnDef<typeof features, T> => ({
-          id: c.id,
-          accessorFn: (row) => c.value(row),
-          header: c.name,
-          enableSorting: !c.plain,
-          sortDescFirst: c.num ?? false,
-          sortUndefined: "last",
-          sortFn: (a: Row<typeof features, T>, b: Row<typeof features, T>, id: string) => compareValues(a.getValue(id) as Sortable, b.getValue(id) as Sortable),
-        }),
-      ),
-    [p.columns],
-  );
-  const table = useTable({ features, columns: defs, data: p.rows, getRowId: p.rowKey, state: { sorting }, onSortingChange: setSorting, enableSortingRemoval: false });
-  let rows: { id: string; original: T }[] = table.getRowModel().rows;
+  const by = p.columns.find((c) => c.id === sort?.id);
+  const ordered = useMemo(() => {
+    const rows = by && sort ? sorted(p.rows, by.value, sort.desc) : p.rows;
+    return rows.map((original) => ({ id: p.rowKey(original), original }));
+  }, [p.rows, p.rowKey, by, sort]);
+  let rows = ordered;
   if (frozen.current) rows = inOrder(rows, frozen.current);
 
   const virtual = rows.length >= VIRTUAL_FROM;
@@ -107,7 +105,6 @@ export function TableSheet<T extends object>(p: Props<T>) {
     }
   };
 
-  const sort = sorting[0];
   const save = () => {
     const head = p.columns.map((c) => c.id);
     const name = (p.csvName ?? p.title).toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
@@ -144,9 +141,9 @@ export function TableSheet<T extends object>(p: Props<T>) {
                     aria-sort={c.plain ? undefined : sort?.id === c.id ? (sort.desc ? "descending" : "ascending") : "none"}
                   >
                     {c.plain ? (
-                      c.name
+                      <span className={c.unnamed ? "sr" : undefined}>{c.name}</span>
                     ) : (
-                      <button type="button" data-on={sort?.id === c.id} onClick={() => table.getColumn(c.id)?.toggleSorting()}>
+                      <button type="button" data-on={sort?.id === c.id} onClick={() => setSort({ id: c.id, desc: sort?.id === c.id ? !sort.desc : (c.num ?? false) })}>
                         {c.name}
                         {sort?.id === c.id && (
                           <svg viewBox="0 0 7 8" aria-hidden="true">
@@ -202,7 +199,7 @@ export function TableSheet<T extends object>(p: Props<T>) {
                   {p.columns.map((c, i) =>
                     i === 0 ? (
                       <th key={c.id} scope="row" className="pin">
-                        {c.foot}
+                        {c.foot ?? "Sum"}
                       </th>
                     ) : (
                       <td key={c.id} className={c.num ? "num" : undefined}>

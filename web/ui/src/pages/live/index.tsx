@@ -32,7 +32,7 @@ export default function Live() {
   const points = useMemo(() => (hour.data?.data ?? []).filter((p) => p.currency === currency), [hour.data, currency]);
 
   if (overview.data && !f) {
-    return <div className="page">{health.data?.data.counts.records === 0 ? <FirstRun /> : <NoMatch />}</div>;
+    return <div className="page"><h1 className="sr">Live</h1>{health.data?.data.counts.records === 0 ? <FirstRun /> : <NoMatch />}</div>;
   }
   return (
     <div className="first">

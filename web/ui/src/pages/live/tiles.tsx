@@ -36,6 +36,7 @@ export function Tiles({ f, points, view }: { f: Figures; points: Point[]; view: 
   const value = (p: Point) => amount(p.credited_value) ?? 0n;
   const spend = (p: Point) => amount(p.spend) ?? 0n;
   const conversions = (p: Point) => (p.credited_conversions ? micros(p.credited_conversions) : 0n);
+  const invalid = (p: Point) => BigInt(p.givt_impressions + p.sivt_impressions + p.givt_clicks + p.sivt_clicks);
   const tail = COMPARES.find((c) => c.id === view.compare)!.tail;
   const openAt = points.findIndex((p) => p.open ?? p.status === "provisional");
   const openFrom = openAt < 0 ? points.length : openAt;
@@ -45,7 +46,7 @@ export function Tiles({ f, points, view }: { f: Figures; points: Point[]; view: 
     { name: "ROAS", title: "Attributed revenue for each unit of spend", text: ratio(f.roas), exact: f.roas ?? "none without spend", change: f.change?.roas, good: "up", spark: rolling(points, value, spend), tone: "accent" },
     { name: "Conversions", title: "Net conversions, retracted ones left out of credit", text: f.conversions === null ? decimal(f.credited_conversions, 1) : count(f.conversions), exact: f.conversions === null ? `${f.credited_conversions} credited` : `${f.conversions}, of which ${f.unattributed_conversions ?? 0} without touches`, change: f.change?.conversions ?? f.change?.credited_conversions, good: "up", spark: points.map((p) => p.conversions ?? Number(p.credited_conversions ?? 0)), tone: "accent" },
     { name: "CPA", title: "Spend for each credited conversion", text: money(f.cpa), exact: exactMoney(f.cpa), change: f.change?.cpa, good: "down", spark: rolling(points, spend, conversions), tone: "slate" },
-    { name: "Invalid traffic", title: "Impressions and clicks that are not counted, of all", text: percent(f.invalid_rate, 2), exact: f.invalid_rate ?? "none", change: f.change?.invalid_rate, good: "down", spark: rolling(points, (p) => BigInt(p.givt_impressions + p.sivt_impressions + p.givt_clicks + p.sivt_clicks), (p) => BigInt(p.impressions + p.clicks + p.givt_impressions + p.sivt_impressions + p.givt_clicks + p.sivt_clicks)), tone: "slate" },
+    { name: "Invalid traffic", title: "Impressions and clicks that are not counted, of all", text: percent(f.invalid_rate, 2), exact: f.invalid_rate ?? "none", change: f.change?.invalid_rate, good: "down", spark: rolling(points, invalid, (p) => BigInt(p.impressions + p.clicks) + (view.traffic === "net" ? invalid(p) : 0n)), tone: "slate" },
   ];
   return (
     <section className="tiles" aria-label="Key figures" data-testid="tiles">
