@@ -105,7 +105,7 @@ func TestSectionsThatArePresentAreOn(t *testing.T) {
 	if c.Kafka == nil || !slices.Equal(c.Kafka.Topics, []string{"impressions", "clicks", "conversions"}) {
 		t.Errorf("kafka = %+v; want it on, with its defaults", c.Kafka)
 	}
-	if c.Sinks.Files == nil || *c.Sinks.Files != (FilesSink{Dir: "out", Format: "csv"}) {
+	if c.Sinks.Files == nil || c.Sinks.Files.Dir != "out" || c.Sinks.Files.Format != "csv" {
 		t.Errorf("sinks.files = %+v; want csv in out", c.Sinks.Files)
 	}
 	if c.Sinks.Redis == nil || c.Sinks.ClickHouse != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"path"
@@ -408,7 +409,7 @@ func (s *Server) exportTable(w http.ResponseWriter, r *http.Request) {
 		s.failExport(w, r, err)
 	default:
 		if r.Context().Err() == nil {
-			s.log.Error("an export was cut off", "table", x.Table.Name, "rows", rows, "err", err)
+			s.log.Error("an export was cut off", slog.String("table", x.Table.Name), slog.Int64("rows", rows), slog.Any("err", err))
 		}
 		panic(http.ErrAbortHandler) // so that nobody takes it for whole
 	}

@@ -198,9 +198,9 @@ func TestExportsHidePersons(t *testing.T) {
 // TestAStreamThatFailsIsCutOff: the client must see that it is not whole.
 func TestAStreamThatFailsIsCutOff(t *testing.T) {
 	h := newHarness(t)
-	one := make(table.Row, len(table.Conversions.Columns))
-	one[1] = table.T("u:1")
-	x := &fakeExporter{rows: []table.Row{one, one}}
+	one, two := make(table.Row, len(table.Conversions.Columns)), make(table.Row, len(table.Conversions.Columns))
+	one[1], two[1] = table.T("u:1"), table.T("u:2")
+	x := &fakeExporter{rows: []table.Row{one, two}}
 	h.ServeExports(x)
 	srv := httptest.NewServer(h.Handler())
 	defer srv.Close()
@@ -212,7 +212,7 @@ func TestAStreamThatFailsIsCutOff(t *testing.T) {
 		text, err := io.ReadAll(res.Body)
 		return string(text), res.Trailer.Get("X-Tributary-Rows"), errors.Join(err, res.Body.Close())
 	}
-	if text, rows, err := get(); err != nil || text != "u:1\nu:1\n" || rows != "2" {
+	if text, rows, err := get(); err != nil || text != "u:1\nu:2\n" || rows != "2" {
 		t.Errorf("whole: %q %q %v", text, rows, err)
 	}
 	x.fail = errors.New("the disk is gone")

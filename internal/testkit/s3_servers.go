@@ -18,11 +18,7 @@ const (
 func Versity(t testing.TB) (bucket string, env map[string]string) {
 	t.Helper()
 	dir := Install(t, "versitygw-"+versityVersion, func(dir string) error {
-		if err := os.Setenv("GOBIN", dir); err != nil {
-			return err
-		}
-		defer os.Unsetenv("GOBIN") //nolint:errcheck // it was set
-		return runQuietly(15*time.Minute, "", "go", "install", "github.com/versity/versitygw/cmd/versitygw@v"+versityVersion)
+		return runQuietly(15*time.Minute, "", "env", "GOBIN="+dir, "go", "install", "github.com/versity/versitygw/cmd/versitygw@v"+versityVersion)
 	})
 	port := FreePorts(t, 1)[0]
 	addr := fmt.Sprintf("127.0.0.1:%d", port)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,10 +103,11 @@ func TestFeedSaysEveryChangeOnce(t *testing.T) {
 					src.Commit(sinktest.Put{Table: table.Conversions, Row: conversionRow(fmt.Sprintf("c%d", n/3), 0), Del: true})
 				}
 				if n%4 == 3 && name == "bucket" { // some writes of the round are lost, and the process dies of it
-					left := n / 4
+					var left atomic.Int64
+					left.Store(int64(n / 4))
 					srv.Fail(func(r *http.Request) testkit.S3Fault {
 						if r.Method == http.MethodPut {
-							if left--; left < 0 {
+							if left.Add(-1) < 0 {
 								return testkit.S3LostAfter
 							}
 						}

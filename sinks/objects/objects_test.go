@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -195,9 +196,9 @@ func TestFaultsPass(t *testing.T) {
 	for _, kind := range []testkit.S3Fault{testkit.S3SlowDown, testkit.S3LostBefore, testkit.S3LostAfter} {
 		srv := testkit.NewS3(t)
 		b := open(t, srv.Bucket("a"), fakeEnv)
-		n := 0
+		var n atomic.Int64
 		srv.Fail(func(*http.Request) testkit.S3Fault {
-			if n++; n%3 != 0 {
+			if n.Add(1)%3 != 0 {
 				return kind
 			}
 			return testkit.S3Works

@@ -466,6 +466,7 @@ export const cases = [
       await p.getByLabel("Numbers and dates").selectOption("de-DE");
       await p.getByText(/1\.234\.567,891234/).waitFor();
       await p.goto(demo.url + "/attribution?model=linear&from=-24h");
+      await p.locator("tfoot").first().waitFor();
       await p.keyboard.press("s");
       await p.getByLabel("Name", { exact: true }).fill("Weekly look");
       await p.keyboard.press("Enter");

@@ -1,5 +1,5 @@
 // Browser tests against the real program with demo traffic. Plain node, one
-// file of cases; `npm run e2e -- word` runs the cases whose name has the word.
+// file of cases; `npm run e2e -- pattern` runs the cases whose name matches.
 import { chromiumMissing, cases } from "./cases.mjs";
 import { program, start } from "./server.mjs";
 import { open } from "./browser.mjs";
@@ -10,13 +10,13 @@ if (chromiumMissing()) {
   process.exit(must ? 1 : 0);
 }
 
-const only = process.argv[2] ?? "";
+const only = new RegExp(process.argv[2] ?? "");
 program();
 const demo = await start("demo", { args: ["--seed", "7"] });
 const browser = await open();
 let failed = 0;
 for (const [name, run] of cases) {
-  if (!name.includes(only)) continue;
+  if (!only.test(name)) continue;
   const began = Date.now();
   try {
     await run({ browser, demo });

@@ -175,7 +175,7 @@ function Flow({ data, group, all }: { data: Path[]; group: string; all: number |
   const bottom = Math.max(0, ...layout.nodes.map((n) => n.y + n.height));
   const x = (c: number) => (c / columns) * (width - 150) + (c === columns ? 60 : 0);
   return (
-    <Sheet title="How they came" note={`the last ${columns} different ${group === "channel" ? "channels" : "campaigns"} of ${count(shown)} conversions${all ? ` of ${count(all)}` : ""}; repeats in a row are one step`}>
+    <Sheet title="How they came" note={`the last ${columns} different ${group === "channel" ? "channels" : "campaigns"} of ${count(shown)}${all ? ` of ${count(all)}` : ""} conversions; repeats in a row are one step`}>
       <div className="sankey" tabIndex={0} role="group" aria-label="Sankey of paths">
         <svg className="svgchart" viewBox={`0 -20 ${width} ${bottom + 26}`} role="img" aria-label={`Sankey: ${layout.nodes.filter((n) => n.name !== "Conversion").slice(0, 8).map((n) => `${n.name} ${n.weight}`).join(", ")}. The table below has the paths.`}>
           {layout.ribbons.map((r) => {

@@ -19,7 +19,7 @@ export function Menu({ button, label, className = "pick", children }: { button: 
     const p = pop.current!;
     p.style.top = `${at.bottom + 5}px`;
     p.style.left = `${Math.max(8, Math.min(at.left, innerWidth - p.offsetWidth - 8))}px`;
-    p.querySelector<HTMLElement>('[aria-checked="true"], input, button')?.focus();
+    (p.querySelector<HTMLElement>('[aria-checked="true"]') ?? p.querySelector<HTMLElement>("input, button"))?.focus();
   };
   return (
     <>
