@@ -7,7 +7,7 @@
 //  1. Where a partition begins is decided by the position that the target gives
 //     alone: it was committed with the records before it. The offsets that are
 //     written back to the group are for lag tools, and never read.
-//  2. Records of a partition are handed in in the order of their offsets, each
+//  2. Records of a partition reach the target in the order of their offsets, each
 //     with the position after it, none twice and none left out.
 //  3. Nothing is skipped silently. Where Kafka no longer has what comes next, the
 //     partition stops and says so, unless on_data_loss chose for it; then how

@@ -1,7 +1,7 @@
 // Browser tests against the real program with demo traffic. Plain node, one
 // file of cases; `npm run e2e -- pattern` runs the cases whose name matches.
 import { chromiumMissing, cases } from "./cases.mjs";
-import { program, start } from "./server.mjs";
+import { program, start, stopAll } from "./server.mjs";
 import { open } from "./browser.mjs";
 
 if (chromiumMissing()) {
@@ -27,6 +27,6 @@ for (const [name, run] of cases) {
   }
 }
 await browser.close();
-await demo.stop();
+await stopAll();
 console.log(failed ? `${failed} failed` : "all passed");
 process.exit(failed ? 1 : 0);

@@ -5,6 +5,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+// A case that fails half-way leaves its servers behind; whatever happens, they end.
+const running = new Set();
+export const stopAll = () => Promise.all([...running].map((s) => s.stop()));
+
 const root = new URL("../../../", import.meta.url).pathname;
 let binary = process.env.TRIBUTARY_BINARY;
 
@@ -32,6 +36,7 @@ export async function start(command, { port = 0, args = [], data } = {}) {
   let log = "";
   child.stderr.on("data", (b) => (log = (log + b).slice(-4000)));
   const gone = new Promise((ok) => child.once("exit", ok));
+  process.once("exit", () => child.kill("SIGKILL"));
   const url = await new Promise((ok, fail) => {
     let out = "";
     child.stdout.on("data", (b) => {
@@ -43,10 +48,11 @@ export async function start(command, { port = 0, args = [], data } = {}) {
     setTimeout(() => fail(new Error(`tributary ${command} was not ready within 120 s:\n${log}`)), 120_000).unref();
   });
   const end = async (signal) => {
+    running.delete(server);
     child.kill(signal);
     await gone;
   };
-  return {
+  const server = {
     url,
     dir,
     port: Number(new URL(url).port),
@@ -57,4 +63,6 @@ export async function start(command, { port = 0, args = [], data } = {}) {
     },
     log: () => log,
   };
+  running.add(server);
+  return server;
 }
