@@ -269,7 +269,7 @@ func TestNoSecretsInLogs(t *testing.T) {
 func TestCrossOriginWebSocket(t *testing.T) {
 	for name, h := range map[string]*harness{"open": newHarness(t), "guarded": newGuarded(t).harness} {
 		for _, origin := range []string{"https://evil.example", "null", "http://example.com.evil.example", "http://example.com:81"} {
-			w := h.do(http.MethodGet, "/v1/changes", nil, "Connection", "Upgrade", "Upgrade", "websocket", "Origin", origin, "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+			w := h.do(http.MethodGet, "/v1/live", nil, "Connection", "Upgrade", "Upgrade", "websocket", "Origin", origin, "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 			if w.Code != http.StatusForbidden {
 				t.Errorf("%s: a WebSocket from %s: %d", name, origin, w.Code)
 			}

@@ -29,9 +29,12 @@ type Config struct {
 	MaxLiveClients int      `yaml:"max_live_clients"` // sockets and streams at a time; 0: 1000
 }
 
+// maxLiveClients is how many clients of the live feed are let in by default.
+const maxLiveClients = 1000
+
 // DefaultConfig is the contract's.
 func DefaultConfig() Config {
-	return Config{Listen: "127.0.0.1:8080", Limits: DefaultLimits(), MaxLiveClients: maxStreams}
+	return Config{Listen: "127.0.0.1:8080", Limits: DefaultLimits(), MaxLiveClients: maxLiveClients}
 }
 
 // Validate says what is wrong with the section.

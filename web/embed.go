@@ -36,7 +36,7 @@ var mediaTypes = map[string]string{
 	".map": "application/json", ".woff2": "font/woff2", ".txt": "text/plain; charset=utf-8",
 }
 
-// builtDashboard is what was embedded; nil when nothing was built.
+// builtDashboard is what was embedded.
 var builtDashboard = sync.OnceValue(func() *dashboard {
 	sub, err := fs.Sub(dist, "dist")
 	if err != nil {
@@ -45,6 +45,9 @@ var builtDashboard = sync.OnceValue(func() *dashboard {
 	d, err := newDashboard(sub)
 	if err != nil {
 		panic("BUG: read the embedded dashboard: " + err.Error())
+	}
+	if d == nil {
+		panic("BUG: got no index.html in web/dist; want the dashboard: run scripts/ui.sh build")
 	}
 	return d
 })

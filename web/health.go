@@ -1,18 +1,9 @@
 package web
 
 import (
-	"encoding/json"
 	"net/http"
-	"time"
 
 	"github.com/tributary-data/tributary/event"
-)
-
-const (
-	maxStreams   = 1000
-	streamGap    = 250 * time.Millisecond // at most four changes a second
-	streamBeat   = 15 * time.Second       // so that proxies and browsers know the stream lives
-	streamWrites = 10 * time.Second       // a reader that takes nothing for so long is dropped
 )
 
 // livez says that the process answers; it asks nothing else.
@@ -153,105 +144,4 @@ func (s *Server) pipeline(q *query) (*answer, error) {
 // quantilesObj: microseconds, because milliseconds are too coarse for a tick.
 func quantilesObj(x Quantiles) obj {
 	return obj{{"count", x.Count}, {"p50_us", x.P50.Microseconds()}, {"p95_us", x.P95.Microseconds()}, {"p99_us", x.P99.Microseconds()}}
-}
-
-// changes tells a page that there is something new. It carries no figures:
-// those come from the REST answers alone, so that there is one truth.
-func (s *Server) changes(w http.ResponseWriter, r *http.Request) {
-	if len(r.URL.RawQuery) > 0 {
-		p := newProblem(http.StatusBadRequest, "unknown_parameter", "this stream takes no parameters")
-		p.Accepted = []string{}
-		p.write(w, r)
-		return
-	}
-	if accepts(r.Header.Get("Accept"), "text/event-stream") == "" {
-		p := newProblem(http.StatusNotAcceptable, "not_acceptable", "this is a stream of server-sent events")
-		p.Accepted = []string{"text/event-stream"}
-		p.write(w, r)
-		return
-	}
-	select {
-	case s.streams <- struct{}{}:
-		defer func() { <-s.streams }()
-	default:
-		newProblem(http.StatusServiceUnavailable, "too_many_streams", "all places for streams of changes are taken").after(10*time.Second).write(w, r)
-		return
-	}
-	s.metrics.streams.Inc()
-	defer s.metrics.streams.Dec()
-
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Time{}) // else the server's ReadTimeout ends the stream
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no")
-	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodHead {
-		return
-	}
-	write := func(b []byte) bool {
-		_ = control.SetWriteDeadline(time.Now().Add(streamWrites))
-		if _, err := w.Write(b); err != nil {
-			return false
-		}
-		return control.Flush() == nil
-	}
-	beat := time.NewTicker(streamBeat)
-	defer beat.Stop()
-	for first := true; ; first = false {
-		changed := s.view.Changed() // before reading, so that no tick is missed
-		if !write(s.changeFrame(first)) {
-			return
-		}
-		if !pause(r, s.stopping, streamGap) {
-			return
-		}
-		for waiting := true; waiting; {
-			select {
-			case <-changed:
-				waiting = false
-			case <-beat.C:
-				if !write([]byte(": still here\n\n")) {
-					return
-				}
-			case <-r.Context().Done():
-				return
-			case <-s.stopping:
-				return
-			}
-		}
-	}
-}
-
-func pause(r *http.Request, stopping <-chan struct{}, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-r.Context().Done():
-	case <-stopping:
-	}
-	return false
-}
-
-func (s *Server) changeFrame(first bool) []byte {
-	st := s.view.Status()
-	data, err := json.Marshal(obj{
-		{"commit", st.Commit},
-		{"epoch", st.Epoch},
-		{"watermark", when(st.Watermark)},
-		{"as_of", event.Millis(s.now().UnixMilli()).String()},
-	})
-	if err != nil {
-		panic("BUG: a change does not marshal: " + err.Error())
-	}
-	out := []byte{}
-	if first {
-		out = append(out, "retry: 2000\n"...)
-	}
-	out = append(out, "event: change\ndata: "...)
-	out = append(out, data...)
-	return append(out, "\n\n"...)
 }

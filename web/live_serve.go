@@ -21,6 +21,9 @@ const (
 	livePong       = 10 * time.Second
 )
 
+// streamWrites is how long a reader may take nothing before it is dropped.
+const streamWrites = 10 * time.Second
+
 func (s *Server) mayPII(ctx context.Context) bool { return s.may(ctx, auth.ReadPII) }
 
 // serveLive is the WebSocket; who asks for server-sent events instead gets them.

@@ -17,7 +17,6 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
-	streams  prometheus.Gauge
 	panics   prometheus.Counter
 	bodies   *prometheus.CounterVec
 	refused  *prometheus.CounterVec
@@ -36,7 +35,6 @@ func newMetrics(reg *prometheus.Registry, view View) *metrics {
 			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
 		}, []string{"route"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_http_requests_in_flight", Help: "HTTP requests being answered."}),
-		streams:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_change_streams", Help: "Open streams of changes."}),
 		panics:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_http_panics_total", Help: "Panics of HTTP handlers; every one is a fault of the program."}),
 		bodies:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tributary_collector_records_total", Help: "Records sent to the collector, by what became of them."}, []string{"result"}),
 	}
@@ -50,7 +48,7 @@ func newMetrics(reg *prometheus.Registry, view View) *metrics {
 	for _, result := range []string{"accepted", "duplicate", "late", "rejected"} {
 		m.bodies.WithLabelValues(result) // so that rates exist from the start
 	}
-	reg.MustRegister(m.requests, m.seconds, m.inFlight, m.streams, m.panics, m.bodies,
+	reg.MustRegister(m.requests, m.seconds, m.inFlight, m.panics, m.bodies,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &statusCollector{view})
 	m.handler = promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true, MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
 	return m

@@ -68,13 +68,14 @@ func tagOf(path string) string {
 		{"/v1/paths", "attribution"},
 		{"/v1/fraud", "fraud"},
 		{"/v1/live", "live"},
-		{"/v1/changes", "live"},
 		{"/v1/alerts", "program"},
 		{"/v1/pipeline", "program"},
 		{"/v1/sinks", "program"},
 		{"/v1/export", "exports"},
 		{"/v1/conversions", "records"},
 		{"/v1/sessions", "records"},
+		{"/v1/session", "program"},
+		{"/v1/privacy", "program"},
 		{"/v1/late-events", "records"},
 		{"/v1/dead-letters", "records"},
 	} {
@@ -95,9 +96,6 @@ func operation(rt *route) obj {
 		media = append(media,
 			field{"text/csv", obj{{"schema", obj{{"type", "string"}, {"description", "RFC 4180 with a header line; texts that a spreadsheet would run as a formula have an apostrophe in front"}}}}},
 			field{"application/x-ndjson", obj{{"schema", obj{{"type", "string"}, {"description", "one entry of data a line"}}}}})
-	}
-	if rt.schema == "Change" {
-		media = obj{{"text/event-stream", obj{{"schema", obj{{"type", "string"}}}, {"x-event-data", refTo(rt.schema)}}}}
 	}
 	out := obj{{"operationId", rt.id}, {"summary", rt.summary}}
 	if rt.desc != "" {

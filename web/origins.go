@@ -135,7 +135,7 @@ func (c Config) validateLive() []error {
 
 func (c Config) liveClients() int {
 	if c.MaxLiveClients == 0 {
-		return maxStreams
+		return maxLiveClients
 	}
 	return c.MaxLiveClients
 }

@@ -224,10 +224,6 @@ func (s *Server) routes() []*route {
 			summary: "The live figures as server-sent events, for where a WebSocket cannot pass",
 			desc:    "The event's name is the op of the message, its data the message. The subscriptions are those of the parameters.",
 		},
-		{
-			method: get, path: "/v1/changes", id: "streamChanges", schema: "Change", raw: s.changes,
-			summary: "Server-sent events: one `change` after ticks, at most four a second; the figures are fetched from the other routes",
-		},
 	}, s.exportRoutes()...)
 }
 

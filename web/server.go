@@ -40,7 +40,6 @@ type Server struct {
 	registry *prometheus.Registry
 	metrics  *metrics
 	budget   *budget
-	streams  chan struct{} // a place for each open stream of changes
 	openapi  []byte
 	door     *auth.Door                                                 // nil: everything is open
 	erasing  func(ctx context.Context, person string) (*Erasure, error) // nil: not possible
@@ -65,7 +64,7 @@ func New(cfg Config, view View, collector Collector, log *slog.Logger) *Server {
 	s := &Server{
 		cfg: cfg, view: view, collector: collector, log: log, now: time.Now,
 		registry: prometheus.NewRegistry(), budget: newBudget(bodyBudget),
-		streams: make(chan struct{}, maxStreams), stopping: make(chan struct{}),
+		stopping: make(chan struct{}),
 	}
 	s.plain, s.cube, s.seq, s.cache = view, newCube(view), newSequence(), newAnswerCache()
 	s.origins, s.hub, s.table = newOrigins(cfg.AllowedOrigins), newHub(s), s.routes()
@@ -149,14 +148,10 @@ func (s *Server) build() http.Handler {
 	serve(http.MethodGet, "/readyz", s.readyz)
 	serve(http.MethodGet, "/metrics", s.serveMetrics)
 	s.serveAuth(serve)
-	if s.ui != nil {
-		s.ui.serve(serve)
-	} else {
-		s.serveOldPage(serve)
-	}
+	s.ui.serve(serve)
 
 	mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		if s.ui != nil && s.ui.wants(r) {
+		if s.ui.wants(r) {
 			s.guard(http.MethodGet, "/*", s.ui.index)(w, r)
 			return
 		}

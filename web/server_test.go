@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bufio"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -50,7 +49,6 @@ func TestParameterErrors(t *testing.T) {
 		{"/v1/conversions?verdict=valid,odd", "bad_parameter", "verdict"},
 		{"/v1/overview?campaign_id=" + strings.Repeat("a,", 1001), "bad_parameter", "campaign_id"},
 		{"/v1/overview?a=%zz", "bad_query", ""},
-		{"/v1/changes?x=1", "unknown_parameter", ""},
 	} {
 		p := h.wantProblem(t, h.do(http.MethodGet, c.target, nil), 400, c.code, c.parameter)
 		if c.code == "bad_parameter" && p["detail"] == "" {
@@ -90,31 +88,16 @@ func TestRouting(t *testing.T) {
 	}
 }
 
-func TestHeadersAndPage(t *testing.T) {
+func TestHeadersOfTheDashboard(t *testing.T) {
 	h := newHarness(t)
-	h.ui = nil // the page that stands where no dashboard was built
-	h.handler = h.build()
-	for target, typ := range map[string]string{
-		"/": "text/html; charset=utf-8", "/conversions/a%2Fb": "text/html; charset=utf-8", "/page/app.js": "text/javascript; charset=utf-8",
-		"/page/app.css": "text/css; charset=utf-8", "/page/icon.svg": "image/svg+xml",
-	} {
-		w := h.do(http.MethodGet, target, nil)
-		if w.Code != 200 || w.Header().Get("Content-Type") != typ {
-			t.Errorf("%s: %d %s", target, w.Code, w.Header().Get("Content-Type"))
-		}
-		csp := w.Header().Get("Content-Security-Policy")
-		if !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || w.Header().Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("%s: headers %v", target, w.Header())
-		}
-		body := w.Body.String()
-		for _, bad := range []string{"<script>", "style=\"", "onclick", "javascript:", "https://", "innerHTML"} {
-			if strings.Contains(body, bad) {
-				t.Errorf("%s contains %s", target, bad)
-			}
-		}
-		tag := w.Header().Get("ETag")
-		if again := h.do(http.MethodGet, target, nil, "If-None-Match", "\"x\", W/"+tag); again.Code != 304 || again.Body.Len() != 0 {
-			t.Errorf("%s: %d with the ETag", target, again.Code)
+	w := h.do(http.MethodGet, "/", nil, "Accept", "text/html")
+	csp := w.Header().Get("Content-Security-Policy")
+	if w.Code != 200 || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("the dashboard: %d, headers %v", w.Code, w.Header())
+	}
+	for _, bad := range []string{"<script>", "style=\"", "onclick", "javascript:", "https://"} {
+		if strings.Contains(w.Body.String(), bad) {
+			t.Errorf("the dashboard's page contains %s", bad)
 		}
 	}
 }
@@ -293,9 +276,8 @@ func TestExplain(t *testing.T) {
 	h.wantProblem(t, h.do(http.MethodGet, "/v1/conversions/x/explain", nil), 404, "not_found", "")
 }
 
-// Serve over a real connection: the stream speaks at once and after a tick, at
-// most four times a second, and ends when the server stops.
-func TestServeAndChanges(t *testing.T) {
+// Serve over a real connection answers, and ends when it is told to.
+func TestServe(t *testing.T) {
 	h := newHarness(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -305,41 +287,15 @@ func TestServeAndChanges(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- h.Serve(ctx, l) }()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Get("http://" + l.Addr().String() + "/v1/changes")
+	resp, err := client.Get("http://" + l.Addr().String() + "/livez")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.Header.Get("Content-Type") != "text/event-stream" {
-		t.Errorf("Content-Type %s", resp.Header.Get("Content-Type"))
-	}
-	lines := bufio.NewScanner(resp.Body)
-	next := func() string {
-		for lines.Scan() {
-			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-				validateSchema(t, h, "Change", []byte(data))
-				return data
-			}
-		}
-		return ""
-	}
-	if !strings.Contains(next(), `"commit":0`) {
-		t.Error("the stream does not begin with the present")
-	}
-	began := time.Now()
-	for range 3 {
-		h.view.tick()
-	}
-	if got := next(); !strings.Contains(got, `"commit":3`) {
-		t.Errorf("after three ticks the stream says %s", got)
-	}
-	if d := time.Since(began); d < streamGap-50*time.Millisecond {
-		t.Errorf("a change after %s: more than four a second", d)
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("/livez: %s", resp.Status)
 	}
 	cancel()
-	if got := next(); got != "" {
-		t.Errorf("the stream goes on: %s", got)
-	}
 	select {
 	case err := <-done:
 		if err != nil {
@@ -347,18 +303,6 @@ func TestServeAndChanges(t *testing.T) {
 		}
 	case <-time.After(5 * time.Second):
 		t.Fatal("Serve does not stop")
-	}
-}
-
-func TestStreamsAreBounded(t *testing.T) {
-	h := newHarness(t)
-	for range maxStreams {
-		h.streams <- struct{}{}
-	}
-	w := h.do(http.MethodGet, "/v1/changes", nil)
-	h.wantProblem(t, w, 503, "too_many_streams", "")
-	if w.Header().Get("Retry-After") == "" {
-		t.Error("no Retry-After")
 	}
 }
 
