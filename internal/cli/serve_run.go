@@ -74,9 +74,18 @@ const maxHistory = 10
 // portion is how many records are handed in at once.
 const portion = 16 << 10
 
-func (f *demoFeed) Run(ctx context.Context, submit func(context.Context, []service.FeedRecord) error, ready func()) error {
+// Run begins a day and a bit before now, or, on a state that has seen traffic,
+// where that ends: with people of its own, so that no id comes twice.
+func (f *demoFeed) Run(ctx context.Context, since event.Millis, submit func(context.Context, []service.FeedRecord) error, ready func()) error {
 	start := event.Millis(time.Now().UnixMilli())
-	traffic := generate.NewLive(generate.LiveOptions{Seed: f.o.Seed, Rate: float64(f.o.Rate), HistoryRate: float64(min(f.o.Rate, maxHistory)), Start: start})
+	opt := generate.LiveOptions{Seed: f.o.Seed, Rate: float64(f.o.Rate), HistoryRate: float64(min(f.o.Rate, maxHistory)), Start: start}
+	if since != event.NoTime {
+		opt.Seed += uint64(since)
+		if gone := start - since; gone < 26*event.Hour {
+			opt.History = max(gone, event.Minute)
+		}
+	}
+	traffic := generate.NewLive(opt)
 	var batch []service.FeedRecord
 	send := func(least int, items []generate.Item) error {
 		for _, it := range items {

@@ -52,6 +52,7 @@ var law = map[string][]string{
 	"internal/testkit":  {"*"},
 	"internal/service":  {"*"},
 	"internal/bench":    {"*"},
+	"internal/docs":     {"*"},
 	"internal/verify":   {"*"},
 	"internal/cli":      {"*"},
 	".":                 {"internal/cli"},

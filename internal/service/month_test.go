@@ -29,7 +29,7 @@ type past struct{}
 
 func (past) Name() string { return "generator" }
 
-func (past) Run(ctx context.Context, submit func(context.Context, []service.FeedRecord) error, ready func()) error {
+func (past) Run(ctx context.Context, _ event.Millis, submit func(context.Context, []service.FeedRecord) error, ready func()) error {
 	start := event.Millis(time.Now().UnixMilli())
 	traffic := generate.NewLive(generate.LiveOptions{
 		Seed: 1, Rate: *monthRate, HistoryRate: *monthRate, History: event.Millis(*monthDays) * event.Day, Start: start,

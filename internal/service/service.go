@@ -38,10 +38,11 @@ const VerdictSample = 1000
 
 // Feed is a source beside the collector, such as the demo's traffic. Run hands
 // in records until ctx ends; ready is closed once the feed has caught up with
-// its past, until when the program is not ready.
+// its past, until when the program is not ready; since is the watermark that the
+// state stands at, NoTime when it is new.
 type Feed interface {
 	Name() string
-	Run(ctx context.Context, submit func(ctx context.Context, records []FeedRecord) error, ready func()) error
+	Run(ctx context.Context, since event.Millis, submit func(ctx context.Context, records []FeedRecord) error, ready func()) error
 }
 
 // FeedRecord is one record of a feed; its topic implies the type.
@@ -173,6 +174,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	pipelineCtx, stopPipeline := context.WithCancel(context.Background())
 	defer stopPipeline()
 	var pipe, deliveries, front sync.WaitGroup
+	since := s.engine.Watermark() // before the pipeline moves it on
 	pipe.Go(func() { fail("pipeline", s.live.Run(pipelineCtx)) })
 	pipe.Go(func() { s.disk.watch(pipelineCtx) })
 	pipe.Go(func() { s.outbox.watch(pipelineCtx) })
@@ -191,7 +193,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	}
 	if s.opt.Feed != nil {
 		front.Go(func() {
-			err := s.opt.Feed.Run(ctx, s.submitFeed, func() {
+			err := s.opt.Feed.Run(ctx, since, s.submitFeed, func() {
 				s.mu.Lock()
 				s.mu.catchingUp = false
 				s.mu.Unlock()
