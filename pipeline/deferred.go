@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/tributary-data/tributary/attribution"
 	"github.com/tributary-data/tributary/event"
@@ -137,10 +138,13 @@ func (s *shard) mayDefer(p *person, k conversionKey) bool {
 		}
 	}
 	if x == nil {
-		x = &waiting{person: p.id}
-		d.put(k, x)
+		x = &waiting{person: strings.Clone(p.id)}
+		d.put(conversionKey{strings.Clone(k.id), k.time}, x)
 	}
-	x.added = append(x.added, added...)
+	for _, t := range added { // copies: the texts are parts of buffers that many records share
+		t.ID, t.Person = strings.Clone(t.ID), strings.Clone(t.Person)
+		x.added = append(x.added, t)
+	}
 	s.value = history.AppendPending(s.value[:0], p.id, x.added)
 	s.writes.Set(history.PendingKey(s.key[:0], k.time, k.id), s.value)
 	return true
