@@ -194,7 +194,7 @@ func TestSlowloris(t *testing.T) {
 			if conns[i], err = net.Dial("tcp", l.Addr().String()); err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = conns[i].Close() }() //nolint:revive // all are needed until the end
+			defer func() { _ = conns[i].Close() }()
 			_, _ = io.WriteString(conns[i], "GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
 		}
 		res, err := http.Get("http://" + l.Addr().String() + "/livez")

@@ -44,7 +44,7 @@ func (r *running) follow(query string) *feed {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), liveWait)
 	defer cancel()
-	conn, _, err := websocket.Dial(ctx, strings.Replace(r.url, "http:", "ws:", 1)+"/v1/live?"+query, nil)
+	conn, _, err := websocket.Dial(ctx, strings.Replace(r.url, "http:", "ws:", 1)+"/v1/live?"+query, nil) //nolint:bodyclose // it is the connection that is closed
 	if err != nil {
 		r.t.Fatal(err)
 	}
