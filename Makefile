@@ -17,7 +17,7 @@ GOFUMPT := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)
 TEST_TIMEOUT ?= 40m
 FUZZTIME ?= 30s
 
-.PHONY: up down build test test-go check lint format vet bench demo fuzz clean
+.PHONY: up down ui test-ui check-ui docs build test test-go check lint format vet bench demo fuzz clean
 
 build:
 	$(GO) build -o $(BIN)/tributary .
@@ -54,6 +54,20 @@ up:
 
 down:
 	scripts/down.sh
+
+# The dashboard: web/ui built into web/dist, which is committed.
+ui:
+	scripts/ui.sh build
+
+test-ui: build
+	TRIBUTARY_BINARY=$(CURDIR)/$(BIN)/tributary scripts/ui.sh test
+
+check-ui:
+	scripts/ui.sh check
+
+# The pages of docs that are made from the code.
+docs:
+	$(GO) run ./internal/docs
 
 fuzz:
 	scripts/fuzz.sh $(FUZZTIME)

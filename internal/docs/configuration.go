@@ -240,7 +240,7 @@ func (n *fieldNotes) of(t reflect.Type, field string) string {
 		n.files[dir] = files
 	}
 	for _, file := range files {
-		obj := file.Scope.Lookup(t.Name()) //nolint:staticcheck // one file at a time is what is wanted
+		obj := file.Scope.Lookup(t.Name())
 		if obj == nil {
 			continue
 		}

@@ -53,7 +53,7 @@ func write(root string) error {
 		if err != nil {
 			return fmt.Errorf("make %s: %w", p.name, err)
 		}
-		if err := os.WriteFile(filepath.Join(root, "docs", p.name), []byte(notice+text), 0o644); err != nil { //nolint:gosec // a page that everybody reads
+		if err := os.WriteFile(filepath.Join(root, "docs", p.name), []byte(notice+text), 0o644); err != nil {
 			return fmt.Errorf("write %s: %w", p.name, err)
 		}
 	}

@@ -3,7 +3,7 @@ package main
 // plain says what keys mean of which the example file says too little for a
 // reader who sees one row: by the whole key (before what the file says), or by
 // the last part of it (after).
-var plain = map[string]string{
+var plain = map[string]string{ //nolint:gosec // names of keys and columns, no credentials
 	"auth.oidc.groups_claim":        "the claim of the ID token that lists the groups",
 	"auth.oidc.client_id":           "required; as the provider gave it",
 	"auth.oidc.client_secret":       "only in the environment: TRIBUTARY_AUTH_OIDC_CLIENT_SECRET",
@@ -104,7 +104,7 @@ var plain = map[string]string{
 	"sinks.files.keep_changes":      "how long files of changes stay; 0s: for ever",
 	"pipeline.shards":               "shards that work at the same time; 0: one for each core",
 	"log.format":                    "text, json",
-	"ingest.mappings":               "how files that are not in our own format are read; the README has an example",
+	"ingest.mappings":               "how files that are not in our own format are read; quickstart-analyst.md has an example",
 	"pipeline.tick":                 "the shortest time from one tick to the next",
 	"attribution.lookback.visit":    "of visits, where touch_types has visit",
 }

@@ -44,7 +44,7 @@ var tableNotes = map[string]string{
 }
 
 // columnNotes say what a column holds: by table and column, or by column.
-var columnNotes = map[string]string{
+var columnNotes = map[string]string{ //nolint:gosec // names of keys and columns, no credentials
 	"minute": "its beginning", "hour": "its beginning", "minute_attribution.minute": "minute of the conversion", "hour_attribution_by_touch.hour": "hour of the touch",
 	"campaign_id": "", "ad_group_id": "", "creative_id": "", "publisher_id": "", "country": "",
 	"channel": "as sent, or by the GA4 grouping", "currency": "three letters",

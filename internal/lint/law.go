@@ -72,7 +72,6 @@ var drivers = map[string][]string{
 	"github.com/klauspost/compress":       {"ingest", "sinks/files", "web"},
 	"go.yaml.in/yaml":                     {"configs"},
 	"github.com/redis/go-redis":           {"sinks/redis"},
-	"github.com/redis/rueidis":            {"sinks/redis"},
 	"github.com/ClickHouse":               {"sinks/clickhouse", "internal/testkit"},
 	"github.com/ebitengine/purego":        {"internal/testkit"}, // calls libchdb
 	"github.com/jackc/pgx":                {"sinks/postgres"},
@@ -81,8 +80,6 @@ var drivers = map[string][]string{
 	"google.golang.org/grpc":              {"sinks/bigquery", "internal/testkit"},
 	"google.golang.org/genproto":          {"internal/testkit"},
 	"google.golang.org/protobuf":          {"ingest/kafka", "sinks/bigquery", "internal/testkit"},
-	"github.com/snowflakedb/gosnowflake":  {"sinks/snowflake"},
-	"gocloud.dev/blob":                    {"state"},
 	"github.com/johannesboyne/gofakes3":   {"internal/testkit"},
 	"github.com/google/pprof":             {"internal/bench"},
 	"github.com/coreos/go-oidc":           {"internal/auth"},
