@@ -12,7 +12,8 @@ export default defineConfig({
   server: { proxy },
   preview: { proxy },
   build: {
-    outDir: "../dist",
+    // Beside what is embedded; scripts/publish.mjs puts it there when it is whole.
+    outDir: ".build",
     emptyOutDir: true,
     target: "es2023",
     // Everything is a file of its own: the policy allows no data: addresses.

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { accessibility, context, executable, page } from "./browser.mjs";
+import { service } from "./cases-service.mjs";
 import { freePort, start } from "./server.mjs";
 
 export const chromiumMissing = () => !executable;
@@ -26,11 +27,11 @@ export async function pages(demo) {
     ["paths", "/attribution?tab=paths&from=-24h", ".sankey path"],
     ["lag", "/attribution?tab=lag&from=-24h", ".hist"],
     ["fraud", "/fraud?from=-24h", ".fall"],
-    ["pipeline", "/pipeline", ".graph"],
+    ["pipeline", "/pipeline", ".graph, .steps"],
     ["late-events", "/late-events", "tbody tr"],
     ["dead-letters", "/dead-letters", "tbody tr"],
     ["alerts", "/alerts", ".alerts, .state"],
-    ["exports", "/exports", ".codebox"],
+    ["exports", "/exports", ".ask"],
     ["settings", "/settings", ".form"],
     ["api", "/api", ".op"],
     ["pacing", "/pacing", ".state"],
@@ -53,7 +54,7 @@ async function everyPage({ browser, demo }, theme, size) {
   const ctx = await context(browser, { theme, size });
   const found = [];
   for (const [name, path, there] of await pages(demo)) {
-    const p = await page(ctx, name === "exports" ? ABSENT : []);
+    const p = await page(ctx);
     await p.goto(demo.url + path);
     await p.locator(there).first().waitFor({ timeout: 20_000 });
     await live(p);
@@ -483,4 +484,35 @@ export const cases = [
       await ctx.close();
     },
   ],
+
+  [
+    "tiles and the last row of the table say the same at every moment",
+    async ({ browser, demo }) => {
+      const ctx = await context(browser);
+      const p = await page(ctx);
+      await p.goto(demo.url);
+      await live(p);
+      await p.locator("tfoot").waitFor();
+      // Looked at after every change for as long as it takes five of them to come.
+      const differing = await p.evaluate(
+        () =>
+          new Promise((ok, fail) => {
+            const wrong = [];
+            let changes = 0;
+            setTimeout(() => fail(new Error(`only ${changes} changes came`)), 40_000);
+            const look = () => {
+              const tile = document.querySelector('[data-figure="Spend"]').dataset.exact;
+              const foot = [...document.querySelectorAll("tfoot span[title]")].map((e) => e.title);
+              if (!foot.includes(tile)) wrong.push(`${tile} in the tile, ${foot} in the table`);
+              if (++changes >= 5) ok(wrong);
+            };
+            new MutationObserver(look).observe(document.querySelector('[data-figure="Spend"]'), { attributes: true });
+          }),
+      );
+      assert.deepEqual(differing, []);
+      quiet(p);
+      await ctx.close();
+    },
+  ],
+  ...service,
 ];

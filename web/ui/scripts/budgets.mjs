@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 const limits = { initial: 150, route: 40, css: 15 };
-const dist = new URL("../../dist/", import.meta.url).pathname;
+const dist = new URL("../.build/", import.meta.url).pathname;
 if (!existsSync(dist + "index.html")) {
-  console.error("web/dist has no build: run npm run build");
+  console.error("there is no build: run npm run compile");
   process.exit(1);
 }
 const size = (name) => gzipSync(readFileSync(dist + name), { level: 9 }).length / 1024;

@@ -31,7 +31,7 @@ describe("money", () => {
     expect(exactMoney({ amount: "5856.578374", currency: "USD" })).toBe("5856.578374 USD");
   });
   it("shows signs of differences", () => {
-    expect(signedMoney({ amount: "-3.20", currency: "USD" })).toBe("-$3.20");
+    expect(signedMoney({ amount: "-3.20", currency: "USD" })).toBe("\u2212$3.20");
     expect(signedMoney({ amount: "3.20", currency: "USD" })).toBe("+$3.20");
     expect(signedMoney({ amount: "0.00", currency: "USD" })).toBe("$0.00");
   });

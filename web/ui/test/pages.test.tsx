@@ -26,7 +26,7 @@ describe("tiles", () => {
     const change = { impressions: null, clicks: null, ctr: null, invalid_rate: "0.5000", spend: "0.1000", credited_conversions: null, credited_value: "0.0410", roas: null, cpa: "-0.2000" };
     render(<Tiles f={{ ...figures, change }} points={[]} view={DEFAULT_VIEW} />);
     expect(screen.getByText("+4.1%").className).toBe("good");
-    expect(screen.getByText("-20.0%").className).toBe("good");
+    expect(screen.getByText("\u221220.0%").className).toBe("good");
     expect(screen.getByText("+50.0%").className).toBe("bad");
     expect(screen.getByText("+10.0%").className).toBe("");
   });

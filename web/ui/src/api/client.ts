@@ -32,19 +32,19 @@ export function get<T>(path: string, params: Params = {}, signal?: AbortSignal):
   return ask<T>(address(path, params), {}, signal);
 }
 
-/** Sends something; only exports do. */
-export function send<T>(method: "POST" | "DELETE", path: string, body?: unknown): Promise<T> {
-  return ask<T>(path, body === undefined ? { method } : { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+/** Sends something; only the page of exports and sinks does. */
+export function send<T>(method: "POST" | "DELETE", path: string, body?: unknown, timeout = TIMEOUT): Promise<T> {
+  return ask<T>(path, body === undefined ? { method } : { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }, undefined, timeout);
 }
 
-async function ask<T>(where: string, init: RequestInit, signal?: AbortSignal): Promise<T> {
-  const limit = AbortSignal.timeout(TIMEOUT);
+async function ask<T>(where: string, init: RequestInit, signal?: AbortSignal, timeout = TIMEOUT): Promise<T> {
+  const limit = AbortSignal.timeout(timeout);
   let response: Response;
   try {
     response = await fetch(where, { ...init, headers: { Accept: "application/json", ...init.headers }, signal: signal ? AbortSignal.any([signal, limit]) : limit });
   } catch (e) {
     if (signal?.aborted) throw e;
-    if (limit.aborted) throw new APIError(0, "timeout", "The server did not answer within 30 seconds.");
+    if (limit.aborted) throw new APIError(0, "timeout", `The server did not answer within ${timeout / 1000} seconds.`);
     throw new APIError(0, "unreachable", "The server cannot be reached. Is it running?");
   }
   if (response.ok) return (await response.json()) as T;

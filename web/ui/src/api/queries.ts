@@ -1,7 +1,7 @@
 // The questions that several pages ask.
 import type { components } from "./schema";
 import type { Answer, CampaignFigures, ConversionRow, Figures, Page, Pipeline, Point } from "./types";
-import { useLiveQuery } from "../live/store";
+import { useLiveQuery, usePolled } from "../live/store";
 import { ANALYTICAL, interval, params, type View } from "../view/view";
 
 export type Alert = components["schemas"]["Alert"];
@@ -24,6 +24,11 @@ export const useCampaigns = (view: View, currency: string) =>
 export const useHealth = () => useLiveQuery<{ data: Pipeline }>("health", "/v1/pipeline", {});
 
 export const useAlerts = () => useLiveQuery<Alerts>("alerts", "/v1/alerts", {});
+
+export type Session = components["schemas"]["Identity"]["data"];
+
+/** Who is asking, and what they may do. A key may be taken away at any time. */
+export const useSession = () => usePolled<{ data: Session }>("/v1/session", {}, 15_000);
 
 export const useLatest = (view: View) => useLiveQuery<Page<ConversionRow>>("conversions", "/v1/conversions", { limit: "20", expand: "top", model: view.model });
 

@@ -402,23 +402,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/changes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Server-sent events: one `change` after ticks, at most four a second; the figures are fetched from the other routes */
-        get: operations["streamChanges"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/export/{table}": {
         parameters: {
             query?: never;
@@ -1234,13 +1217,6 @@ export interface components {
                     outbox_rows: number;
                 };
             };
-        };
-        /** @description The data of one `change` event. */
-        Change: {
-            commit: number;
-            epoch: number;
-            watermark: components["schemas"]["Time"] | null;
-            as_of: components["schemas"]["Time"];
         };
         CollectResult: {
             accepted: number;
@@ -3683,63 +3659,6 @@ export interface operations {
                  */
                 ch?: ("kpis" | "series" | "campaigns" | "attribution" | "conversions" | "alerts" | "paths" | "fraud" | "health")[];
             };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description the answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": string;
-                };
-            };
-            /** @description Bad Request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Acceptable */
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    streamChanges: {
-        parameters: {
-            query?: never;
             header?: never;
             path?: never;
             cookie?: never;

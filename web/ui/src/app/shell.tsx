@@ -2,7 +2,7 @@
 import { lazy, Suspense, useEffect, useRef, type ReactNode } from "react";
 import { Link, useLocation, useSearch } from "wouter";
 import { APIError } from "../api/client";
-import { useAlerts, useHealth } from "../api/queries";
+import { useAlerts, useHealth, useSession } from "../api/queries";
 import { setLocale } from "../format/format";
 import { near, span } from "../format/time";
 import { live, useLive } from "../live/store";
@@ -89,7 +89,21 @@ function Nav({ path }: { path: string }) {
           ))}
         </div>
       ))}
+      <Who />
     </nav>
+  );
+}
+
+/** Whose login this is, where there is one. */
+function Who() {
+  const { href } = useView();
+  const s = useSession().data?.data;
+  if (!s?.authentication) return null;
+  return (
+    <Link className="who" href={href("/settings")} title="The login, and what it may do">
+      <Icon name="settings" />
+      <span className="truncate">{s.name ?? s.id}</span>
+    </Link>
   );
 }
 
@@ -120,9 +134,14 @@ function Banners() {
   const { view, href } = useView();
   const { state, retryAt, asOf, heardAt } = useLive();
   const health = useHealth();
+  const session = useSession();
   const now = useNow();
   const p = health.data?.data;
-  if (health.error instanceof APIError && health.error.status === 401) {
+  const out = [health.error, session.error].some((e) => e instanceof APIError && e.status === 401);
+  useEffect(() => {
+    if (out) live.pause(); // what was let in before stays on the screen, and nothing more comes
+  }, [out]);
+  if (out) {
     return (
       <div className="banner" role="alert">
         <b>You are not logged in any more.</b> What is shown stands still. <a href={`/login?${new URLSearchParams({ next: location.pathname + location.search })}`}>Log in</a>

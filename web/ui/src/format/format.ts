@@ -27,19 +27,24 @@ function formatter(options: Intl.NumberFormatOptions): Intl.NumberFormat {
 }
 
 // Intl reads a string as the exact decimal that it is; a number would be a float.
-const exact = (f: Intl.NumberFormat, decimal: string): string => f.format(decimal as Intl.StringNumericLiteral);
+const exact = (f: Intl.NumberFormat, decimal: string): string => minus(f.format(decimal as Intl.StringNumericLiteral));
 
+/** A real minus, as wide as a plus, where a locale writes a hyphen. */
+const minus = (s: string): string => s.replace("-", "\u2212");
+
+// The plain symbol: the narrow one writes $ for a dozen currencies.
 function currencyOptions(currency: string): Intl.NumberFormatOptions {
-  return /^[A-Z]{3}$/.test(currency) ? { style: "currency", currency, currencyDisplay: "narrowSymbol" } : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+  return /^[A-Z]{3}$/.test(currency) ? { style: "currency", currency, currencyDisplay: "symbol" } : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 }
 
 export const NONE = "–"; // where there is nothing to show
 
-/** An amount to the currency's own digits; `long` shows all that there are. */
-export function money(m: Money | null | undefined, how: "short" | "long" | "compact" = "short"): string {
+/** An amount to the currency's own digits; `long` shows all that there are, `all` always six. */
+export function money(m: Money | null | undefined, how: "short" | "long" | "all" | "compact" = "short"): string {
   if (!m) return NONE;
   const options = currencyOptions(m.currency);
-  if (how === "long") options.maximumFractionDigits = 6;
+  if (how === "long" || how === "all") options.maximumFractionDigits = 6;
+  if (how === "all") options.minimumFractionDigits = 6;
   if (how === "compact" && m.amount.replace("-", "").split(".")[0]!.length > 5) {
     return exact(formatter({ ...options, notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 }), m.amount);
   }
@@ -52,7 +57,7 @@ export function exactMoney(m: Money | null | undefined): string {
 }
 
 export function count(n: number | bigint | null | undefined): string {
-  return n === null || n === undefined ? NONE : formatter({ maximumFractionDigits: 0 }).format(n);
+  return n === null || n === undefined ? NONE : minus(formatter({ maximumFractionDigits: 0 }).format(n));
 }
 
 /** A decimal such as credited conversions or ROAS. */
@@ -67,13 +72,13 @@ export function ratio(d: string | null | undefined): string {
 export function percent(d: string | number | null | undefined, digits = 1): string {
   if (d === null || d === undefined) return NONE;
   const f = formatter({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return typeof d === "string" ? exact(f, d) : f.format(d);
+  return typeof d === "string" ? exact(f, d) : minus(f.format(d));
 }
 
 /** +4.1 %, with its sign, for changes. */
 export function signedPercent(n: number): string {
   const big = Math.abs(n) >= 9.995;
-  return formatter({ style: "percent", signDisplay: "exceptZero", minimumFractionDigits: big ? 0 : 1, maximumFractionDigits: big ? 0 : 1 }).format(n);
+  return minus(formatter({ style: "percent", signDisplay: "exceptZero", minimumFractionDigits: big ? 0 : 1, maximumFractionDigits: big ? 0 : 1 }).format(n));
 }
 
 export function signedMoney(m: Money): string {

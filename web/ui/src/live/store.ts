@@ -126,8 +126,22 @@ export function useLiveQuery<T>(ch: Channel, path: string, params: Params, enabl
   return query;
 }
 
-/** Figures that no channel carries: asked anew every `every` ms while live. */
-export function usePolled<T>(path: string, params: Params, every = 15_000, enabled = true): UseQueryResult<T> {
+/** Whether asking again is of no use until somebody logs in or is given a scope. */
+const refused = (e: unknown): boolean => e instanceof APIError && (e.status === 401 || e.status === 403);
+
+/**
+ * Figures that no channel carries: asked anew every `every` ms while live, never
+ * where that is 0. What may be asked for less often is a function of the answer.
+ */
+export function usePolled<T>(path: string, params: Params, every: number | ((data: T | undefined) => number) = 15_000, enabled = true): UseQueryResult<T> {
   const paused = useLive((s) => s.state === "paused");
-  return useQuery<T>({ queryKey: [path, params], enabled, queryFn: ({ signal }) => get<T>(path, params, signal), refetchInterval: paused || every === 0 ? false : every });
+  return useQuery<T>({
+    queryKey: [path, params],
+    enabled,
+    queryFn: ({ signal }) => get<T>(path, params, signal),
+    refetchInterval: (q) => {
+      const gap = typeof every === "function" ? every(q.state.data) : every;
+      return paused || gap === 0 || refused(q.state.error) ? false : gap;
+    },
+  });
 }

@@ -7,7 +7,7 @@ import { exactMoney, money, words } from "../format/format";
 import { ago, fullStamp } from "../format/time";
 import { Sev } from "../parts/marks";
 import { PageHead } from "../parts/page";
-import { Empty, Loaded } from "../parts/states";
+import { Empty, Loaded, sayIt } from "../parts/states";
 import { useView } from "../view/view";
 
 export default function Alerts() {
@@ -35,14 +35,15 @@ export default function Alerts() {
                     <li key={x.id}>
                       <div>
                         <h2><Sev level={x.severity} />{x.title}</h2>
-                        <p className="soft">{x.detail}</p>
-                        <p><b>What to do:</b> {x.action} <Link className="link" href={href(x.link.split("?")[0] || "/")}>Look</Link></p>
+                        <p className="soft wrap-any">{sayIt(x.detail)}</p>
+                        <p><b>What to do:</b> {sayIt(x.action)}</p>
                       </div>
-                      <dl>
-                        <dd className="stake" title={exactMoney(x.stake)}>{x.stake ? money(x.stake) : "–"}</dd>
-                        <dt className="muted">{x.stake_note || words(x.severity)}</dt>
-                        <dt className="muted" title={fullStamp(x.since, view.timezone)}>since {ago(x.since, now)}</dt>
-                      </dl>
+                      <div className="at-stake">
+                        {x.stake && <p className="stake" title={exactMoney(x.stake)}>{money(x.stake)}</p>}
+                        <p className="muted">{x.stake_note || words(x.severity)}</p>
+                        <p className="muted" title={fullStamp(x.since, view.timezone)}>{ago(x.since, now).replace(/^(.+) ago$/, "for $1")}</p>
+                        <Link className="btn" href={href(x.link.split("?")[0] || "/")} aria-label={`Look into it: ${x.title}`}>Look into it</Link>
+                      </div>
                     </li>
                   ))}
                 </ol>

@@ -6,7 +6,7 @@ import type { components } from "../api/schema";
 import { pickCurrency, useOverview } from "../api/queries";
 import type { Answer, Money } from "../api/types";
 import { micros, share } from "../format/decimal";
-import { count, decimal, exactMoney, modelName, money, percent, signedMoney } from "../format/format";
+import { count, decimal, exactMoney, modelName, money, percent, signedMoney, signedPercent } from "../format/format";
 import { span } from "../format/time";
 import { usePolled } from "../live/store";
 import { Mark } from "../parts/marks";
@@ -63,6 +63,8 @@ function Models({ group, currency }: { group: string; currency: string }) {
   const rows = useMemo(() => (query.data?.data ?? []).filter((r) => r.currency === currency), [query.data, currency]);
   const nameOf = (r: Compared) => (r.unattributed ? "(unattributed)" : (r.channel ?? r.campaign_id ?? "") || "(none)");
   const columns = useMemo((): Column<Compared>[] => {
+    // One scale for all models but participation, which credits values again and again.
+    const most = rows.reduce((n, r) => MODELS.reduce((n, m) => { const x = m === "participation" ? 0n : micros(r.models[m]?.credited_value.amount ?? "0"); return x > n ? x : n; }, n), 0n);
     return [
       { id: group, name: group === "channel" ? "Channel" : "Campaign", value: nameOf, cell: (r) => <span className="marked"><Mark status={r.status} /><span className={r.unattributed ? "muted" : undefined}>{nameOf(r)}</span></span> },
       ...MODELS.map((m): Column<Compared> => ({
@@ -74,8 +76,9 @@ function Models({ group, currency }: { group: string; currency: string }) {
         csv: (r) => r.models[m]?.credited_value.amount,
         cell: (r) => {
           const v = r.models[m];
+          const n = v ? micros(v.credited_value.amount) : 0n;
           const text = <span title={v ? `${exactMoney(v.credited_value)}, ${v.credited_conversions} conversions` : undefined} className={v && micros(v.credited_value.amount) === 0n ? "muted" : undefined}>{money(v?.credited_value)}</span>;
-          return m === view.model ? <b>{text}</b> : text;
+          return <span className={`under${m === view.model ? " on" : ""}`}>{text}{m !== "participation" && <i style={{ width: `${(100 * share(n, most)).toFixed(1)}%` }} aria-hidden="true" />}</span>;
         },
         foot: <>{money(total(rows.map((r) => r.models[m]?.credited_value), currency))}{m === "participation" && <span className="warn" title="Sums to more than the value"> *</span>}</>,
       })),
@@ -89,7 +92,7 @@ function Models({ group, currency }: { group: string; currency: string }) {
         ) : (
           <>
             <TableSheet title="Models side by side" note={`credited value, ${currency}`} columns={columns} rows={rows} rowKey={nameOf} sort={{ id: view.model, desc: true }} csvName="models" height="calc(100dvh - 480px)" />
-            <Disagreement rows={rows} model={view.model} currency={currency} nameOf={nameOf} />
+            <Disagreement rows={rows.filter((r) => !r.unattributed)} all={total(rows.map((r) => r.models["last_touch"]?.credited_value), currency)} group={group} model={view.model} currency={currency} nameOf={nameOf} />
           </>
         )
       }
@@ -98,22 +101,21 @@ function Models({ group, currency }: { group: string; currency: string }) {
 }
 
 /** Who gains and who loses against last touch. */
-function Disagreement({ rows, model, currency, nameOf }: { rows: Compared[]; model: string; currency: string; nameOf: (r: Compared) => string }) {
+function Disagreement({ rows, all, group, model, currency, nameOf }: { rows: Compared[]; all: Money; group: string; model: string; currency: string; nameOf: (r: Compared) => string }) {
   const other = model === "last_touch" ? "linear" : model;
   const [to, setTo] = useParam("against", other);
   const zero = { amount: "0.00", currency };
   const d = (r: Compared) => minus(r.models[to]?.credited_value ?? zero, r.models["last_touch"]?.credited_value ?? zero);
-  const all = total(rows.map((r) => r.models["last_touch"]?.credited_value), currency);
   const moved = rows.reduce((n, r) => { const x = amount(d(r)) ?? 0n; return x > 0n ? n + x : n; }, 0n);
   const most = rows.reduce((n, r) => { const x = amount(d(r)) ?? 0n; const a = x < 0n ? -x : x; return a > n ? a : n; }, 0n);
   const columns = useMemo((): Column<Compared>[] => [
-    { id: "name", name: "Name", value: nameOf },
+    { id: "name", name: group === "channel" ? "Channel" : "Campaign", value: nameOf, cell: (r) => <span className={r.unattributed ? "muted" : undefined}>{nameOf(r)}</span> },
     { id: "last_touch", name: "Last touch", num: true, value: (r) => amount(r.models["last_touch"]?.credited_value), csv: (r) => r.models["last_touch"]?.credited_value.amount, cell: (r) => money(r.models["last_touch"]?.credited_value) },
     { id: "other", name: modelName(to), num: true, value: (r) => amount(r.models[to]?.credited_value), csv: (r) => r.models[to]?.credited_value.amount, cell: (r) => money(r.models[to]?.credited_value) },
-    { id: "difference", name: "Difference", num: true, value: (r) => amount(d(r)), csv: (r) => d(r)?.amount, cell: (r) => { const x = d(r); return <span title={exactMoney(x)} className={x && micros(x.amount) > 0n ? "good" : undefined}>{x ? signedMoney(x) : "–"}</span>; } },
-    { id: "bar", name: "Bar", unnamed: true, plain: true, value: () => undefined, cell: (r) => { const x = amount(d(r)) ?? 0n; const w = `${Math.round(46 * share(x < 0n ? -x : x, most))}px`; return <span className="diff" aria-hidden="true"><i className={x < 0n ? "neg" : "pos"} style={{ width: w }} /></span>; } },
-    { id: "share", name: "of last touch", num: true, value: (r) => { const b = amount(r.models["last_touch"]?.credited_value) ?? 0n; return b === 0n ? undefined : ((amount(d(r)) ?? 0n) * 10000n) / b; }, cell: (r) => { const b = amount(r.models["last_touch"]?.credited_value) ?? 0n; return b === 0n ? "–" : percent(share(amount(d(r)) ?? 0n, b), 0); } },
-  ], [to, rows, most, currency]);
+    { id: "difference", name: "Difference", num: true, value: (r) => amount(d(r)), csv: (r) => d(r)?.amount, cell: (r) => { const x = d(r); return <span title={exactMoney(x)} className={x && micros(x.amount) > 0n ? "good" : undefined}>{!x ? "–" : micros(x.amount) === 0n ? "=" : signedMoney(x)}</span>; } },
+    { id: "bar", name: "Bar", unnamed: true, plain: true, value: () => undefined, cell: (r) => { const x = amount(d(r)) ?? 0n; const w = `${(100 * share(x < 0n ? -x : x, most)).toFixed(1)}%`; return <span className="diff" aria-hidden="true"><i className={x < 0n ? "neg" : "pos"} style={{ width: w }} /></span>; } },
+    { id: "share", name: "Change", title: "Difference as a share of the credit by last touch", num: true, value: (r) => { const b = amount(r.models["last_touch"]?.credited_value) ?? 0n; return b === 0n ? undefined : ((amount(d(r)) ?? 0n) * 10000n) / b; }, cell: (r) => { const b = amount(r.models["last_touch"]?.credited_value) ?? 0n; return b === 0n ? "–" : signedPercent(share(amount(d(r)) ?? 0n, b)); } },
+  ], [to, rows, most, currency, group]);
   return (
     <TableSheet
       title={`${modelName(to)} against last touch`}
@@ -193,7 +195,7 @@ function Flow({ data, group, all }: { data: Path[]; group: string; all: number |
               <rect className={n.name === "Others" ? "others" : undefined} x={x(n.column)} y={n.y} width={bar} height={n.height}>
                 <title>{`${n.name}: ${count(n.weight)} conversions`}</title>
               </rect>
-              <text x={x(n.column) + bar + 5} y={n.y + Math.min(n.height / 2, 60) + 4}>
+              <text className="halo" x={x(n.column) + bar + 5} y={n.y + Math.min(n.height / 2, 60) + 4}>
                 {n.name} <tspan className="faint" style={{ fill: "var(--ink-3)" }}>{count(n.weight)}</tspan>
               </text>
             </g>
@@ -274,8 +276,9 @@ function Histogram({ rows, head, slate = false }: { rows: { name: string; n: num
         <div key={r.name} role="row" style={{ display: "contents" }}>
           <span role="rowheader" className="soft">{r.name}</span>
           <span role="cell" className="track" aria-label={percent(r.n / all, 1)}>{r.n > 0 && <i className={slate ? "slate" : ""} style={{ width: `${(100 * r.n) / most}%` }} />}</span>
-          <span role="cell" className="num"><b>{count(r.n)}</b> <span className="muted">{percent(r.n / all, 0)}</span></span>
-          <span role="cell" className="num" title={exactMoney(r.value)}>{money(r.value)}</span>
+          <span role="cell" className={`num${r.n === 0 ? " muted" : ""}`}>{r.n === 0 ? count(0) : <b>{count(r.n)}</b>}</span>
+          <span role="cell" className="num muted">{percent(r.n / all, 1)}</span>
+          <span role="cell" className={`num${r.n === 0 ? " muted" : ""}`} title={exactMoney(r.value)}>{r.n === 0 ? "–" : money(r.value)}</span>
         </div>
       ))}
     </div>

@@ -86,10 +86,12 @@ export default function CampaignPage() {
               </section>
               {series.data ? <SeriesChart answer={series.data} view={own} currency={currency} height={240} /> : <section className="sheet">{series.error ? <Failed error={series.error} what="the time series" retry={() => void series.refetch()} /> : <Bones />}</section>}
               <div className="two">
-                <ByChannel rows={c.data.by_channel.filter((r) => r.currency === currency)} />
+                <div className="column">
+                  <ByChannel rows={c.data.by_channel.filter((r) => r.currency === currency)} />
+                  <Loaded query={creatives} what="the creatives">{(a) => <Creatives rows={a.data.filter((r) => r.currency === currency && !r.unattributed)} />}</Loaded>
+                </div>
                 <Models rows={c.data.by_model.filter((r) => r.currency === currency)} model={view.model} />
               </div>
-              <Loaded query={creatives} what="the creatives">{(a) => <Creatives rows={a.data.filter((r) => r.currency === currency && !r.unattributed)} />}</Loaded>
             </>
           )
         }

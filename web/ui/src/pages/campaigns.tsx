@@ -17,8 +17,9 @@ export default function Campaigns() {
   const overview = useOverview(view);
   const health = useHealth();
   const currency = pickCurrency(overview.data?.data, view.currency);
+  const all = overview.data?.data.find((f) => f.currency === currency);
   const { main, rows, lastTouch, openFrom } = useCampaignTable(view, currency);
-  const columns = useMemo(() => campaignColumns({ rows, currency, lastTouch, openFrom, full: true, compared: view.compare !== "none" }), [rows, currency, lastTouch, openFrom, view.compare]);
+  const columns = useMemo(() => campaignColumns({ rows, total: all, currency, lastTouch, openFrom, full: true, compared: view.compare !== "none" }), [rows, all, currency, lastTouch, openFrom, view.compare]);
   return (
     <div className="page">
       <PageHead title="Campaigns" say={`${rangeName(view)}, ${view.traffic} traffic, credit by ${modelName(view.model).toLowerCase()}. Credit without a touch belongs to no campaign and is not here.`} />

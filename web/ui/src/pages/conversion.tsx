@@ -1,7 +1,7 @@
 // Why this credit: everything that made the figures of one conversion, in the
 // order in which it is decided.
 import "./conversion.css";
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { Link, useParams } from "wouter";
 import type { Explanation } from "../api/types";
 import { micros } from "../format/decimal";
@@ -9,6 +9,7 @@ import { count, decimal, exactMoney, modelName, money, orNone, percent, reasonNa
 import { fullStamp, span, stamp } from "../format/time";
 import { usePolled } from "../live/store";
 import { Copy } from "../parts/copy";
+import { Segments } from "../parts/menu";
 import { Mark } from "../parts/marks";
 import { amount } from "../parts/money";
 import { Facts, PageHead, Sheet, Verdict } from "../parts/page";
@@ -135,6 +136,7 @@ function Rail({ x, zone }: { x: Explanation; zone: string }) {
       <div className="rail">
         <svg viewBox="0 0 1000 64" preserveAspectRatio="none" role="img" aria-label={`${x.counted} counted and ${x.rejected} rejected touches between ${fullStamp(start, zone)} and ${fullStamp(end, zone)}`}>
           <path d="M0 34H1000" style={{ stroke: "var(--rule-2)" }} vectorEffect="non-scaling-stroke" />
+          {[0.5, 0.75].map((f) => <path key={f} d={`M${8 + 976 * f} 31v6`} style={{ stroke: "var(--rule-2)" }} vectorEffect="non-scaling-stroke" />)}
           {x.candidates.map((c) => {
             const px = place(Date.parse(c.event_time));
             const tall = c.type === "click" ? 20 : 11;
@@ -144,13 +146,17 @@ function Rail({ x, zone }: { x: Explanation; zone: string }) {
               </path>
             );
           })}
-          <path d="M992 10V54" style={{ stroke: "var(--ink)", strokeWidth: 2 }} vectorEffect="non-scaling-stroke" />
+          <path d="M992 14V54" style={{ stroke: "var(--ink)", strokeWidth: 2 }} vectorEffect="non-scaling-stroke" />
         </svg>
       </div>
+      <ol className="rail-axis" aria-hidden="true">
+        {[0, 0.5, 0.75].map((f) => <li key={f} style={{ left: `${0.8 + 97.6 * f}%` }}>{span(width * (1 - f) ** 2)} before</li>)}
+        <li className="end">conversion</li>
+      </ol>
       <ul className="legend" style={{ padding: "0 14px 10px" }}>
         <li><svg className="key" viewBox="0 0 14 9"><path d="M4 9V0" style={{ stroke: "var(--accent-line)", strokeWidth: 3 }} /><path d="M10 9V4" style={{ stroke: "var(--accent-line)", strokeWidth: 1.6 }} /></svg>counted: click, impression</li>
         <li><svg className="key" viewBox="0 0 14 9"><path d="M7 0v7" style={{ stroke: "var(--amber-line)", strokeWidth: 2 }} /></svg>rejected, below the line</li>
-        <li>{stamp(start, zone)} on the left, the conversion on the right; the nearer, the wider</li>
+        <li>the nearer to the conversion, the wider the scale</li>
       </ul>
     </Sheet>
   );
@@ -163,12 +169,12 @@ function Touches({ rows, counted, rejected, at, zone }: { rows: Candidate[]; cou
       { id: "event_time", name: "Time", value: (r) => r.event_time + (r.position ?? ""), csv: (r) => r.event_time, cell: (r) => <span title={fullStamp(r.event_time, zone)}>{stamp(r.event_time, zone)}</span> },
       { id: "before", name: "Before", title: "How long before the conversion", num: true, value: (r) => end - Date.parse(r.event_time), cell: (r) => span(end - Date.parse(r.event_time)) },
       { id: "counted", name: "Counted", value: (r) => (r.counted ? r.position ?? 0 : 1e9), csv: (r) => String(r.counted), cell: (r) => (r.counted ? <span className="tag good">touch {r.position}</span> : <span className="tag warn">rejected</span>) },
-      { id: "why", name: "Why not", value: (r) => r.why, cell: (r) => (r.counted ? "" : <span>{r.why}{r.reasons.length > 0 && <span className="muted"> ({r.reasons.map(reasonName).join(", ")})</span>}</span>) },
+      { id: "why", name: "Why not", hideEmpty: true, value: (r) => (r.counted ? "" : r.why), cell: (r) => (r.counted ? "" : <span>{r.why}{r.reasons.length > 0 && <span className="muted"> ({r.reasons.map(reasonName).join(", ")})</span>}</span>) },
       { id: "type", name: "Type", value: (r) => r.type },
       { id: "campaign_id", name: "Campaign", value: (r) => r.campaign_id, cell: (r) => orNone(r.campaign_id, "campaign") },
       { id: "creative_id", name: "Creative", value: (r) => r.creative_id, cell: (r) => r.creative_id || "–" },
       { id: "channel", name: "Channel", value: (r) => r.channel },
-      { id: "verdict", name: "Verdict", value: (r) => r.verdict, cell: (r) => (r.verdict === "valid" ? <span className="muted">valid</span> : <Verdict verdict={r.verdict} />) },
+      { id: "verdict", name: "Verdict", hideEmpty: true, value: (r) => (r.verdict === "valid" ? "" : r.verdict), csv: (r) => r.verdict, cell: (r) => (r.verdict === "valid" ? <span className="muted">valid</span> : <Verdict verdict={r.verdict} />) },
       { id: "person", name: "Recorded under", value: (r) => r.person, cell: (r) => <code>{r.person}</code> },
       { id: "event_id", name: "Event", value: (r) => r.event_id, cell: (r) => <code>{r.event_id}</code> },
     ],
@@ -191,13 +197,18 @@ function Touches({ rows, counted, rejected, at, zone }: { rows: Candidate[]; cou
 
 const MAX_ROWS = 60;
 
+/** All six digits of every amount, so that they stand under each other. */
+const six = (m: Parameters<typeof money>[0]): string => (m ? money(m, "all") : "\u2013");
+
 function Matrix({ x, model }: { x: Explanation; model: string }) {
   const touches = x.candidates.filter((c) => c.counted).sort((a, b) => (a.position ?? 0) - (b.position ?? 0));
   const rows = touches.length ? touches.map((t) => ({ position: t.position ?? 0, name: `${t.position}`, what: `${t.type} · ${t.campaign_id || t.channel || "none"}` })) : [{ position: 0, name: "none", what: "unattributed" }];
   const cell = new Map(x.models.flatMap((m) => m.shares.map((s) => [`${m.model}|${s.position}`, s])));
+  const [exact, setExact] = useState(false);
+  const one = (m: Parameters<typeof money>[0]) => (exact ? six(m) : money(m));
   const shownRows = rows.length > MAX_ROWS ? rows.filter((r) => x.models.some((m) => cell.has(`${m.model}|${r.position}`))).slice(0, MAX_ROWS) : rows;
   return (
-    <Sheet title="Credit by touch and model" note="every column adds up to the value; participation does not, and says so">
+    <Sheet title="Credit by touch and model" note={exact ? "every column adds up to the value, to the micro; participation (*) sums to more" : "rounded; every column adds up to the value to the micro, participation (*) to more"} tools={<Segments label="Digits" items={[{ id: "short", name: "Rounded" }, { id: "exact", name: "Exact" }]} value={exact ? "exact" : "short"} onPick={(d) => setExact(d === "exact")} />}>
       <div className="table-box" tabIndex={0} role="group" aria-label="Credit by touch and model" style={{ maxHeight: 460 }}>
         <table className="t matrix">
           <thead>
@@ -222,7 +233,7 @@ function Matrix({ x, model }: { x: Explanation; model: string }) {
                     <td key={m.model} className={`num${m.model === model ? " on" : ""}${s ? "" : " zero"}`} title={s ? `${exactMoney(s.value)}, ${s.credit_ppm} of 1,000,000` : "no credit"}>
                       {s ? (
                         <>
-                          {money(s.value, "long")}
+                          {one(s.value)}
                           <small>{percent(s.credit_ppm / 1e6, 2)}</small>
                         </>
                       ) : (
@@ -239,7 +250,7 @@ function Matrix({ x, model }: { x: Explanation; model: string }) {
               <th scope="row" className="pin">Sum</th>
               {x.models.map((m) => (
                 <td key={m.model} className="num" title={`${m.total_credited_conversions} conversions`}>
-                  {money(m.total_value, "long")}
+                  {one(m.total_value)}
                   {!m.additive && <span className="warn" title="Sums to more than the value"> *</span>}
                 </td>
               ))}

@@ -32,8 +32,8 @@ export default function Conversions() {
     (): Column<ConversionRow>[] => [
       { id: "event_time", name: "Time", value: (r) => r.event_time, cell: (r) => <span className="marked"><Mark status={r.status} />{stamp(r.event_time, view.timezone)}</span> },
       { id: "conversion_name", name: "Name", value: (r) => r.conversion_name, cell: (r) => words(r.conversion_name) },
-      { id: "value", name: "Value", num: true, value: (r) => amount(r.value), csv: (r) => r.value.amount, cell: (r) => <span title={exactMoney(r.value)}>{money(r.value)}</span> },
-      { id: "currency", name: "Currency", value: (r) => r.currency },
+      { id: "value", name: "Value", num: true, value: (r) => amount(r.value), csv: (r) => r.value.amount, cell: (r) => <span title={exactMoney(r.value)}>{/^0(\.0+)?$/.test(r.value.amount) ? <span className="muted">no value</span> : money(r.value)}</span> },
+      { id: "currency", name: "Currency", hideEmpty: true, value: () => "", csv: (r) => r.currency },
       { id: "credit", name: "Most credit", value: credited, cell: (r) => <span className={r.top ? undefined : "muted"}>{credited(r)}</span> },
       { id: "touches", name: "Touches", num: true, value: (r) => r.touches },
       { id: "verdict", name: "Verdict", value: (r) => r.verdict, cell: (r) => (r.verdict === "valid" && !r.adjusted ? <span className="muted">valid</span> : <><Verdict verdict={r.verdict} /> {r.adjusted && <span className="tag warn">{r.adjusted}</span>}</>) },
@@ -57,7 +57,7 @@ export default function Conversions() {
                 <option key={v}>{v}</option>
               ))}
             </select>
-            <Search label="Person" placeholder="u:42 or a:…" value={person} set={setPerson} />
+            <Search label="Person" placeholder="person, u:42" value={person} set={setPerson} />
             <Search label="Order" placeholder="order id" value={order} set={setOrder} />
           </>
         }

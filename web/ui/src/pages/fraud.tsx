@@ -11,7 +11,7 @@ import { count, exactMoney, money, orNone, percent, reasonName, words } from "..
 import { fullStamp } from "../format/time";
 import { useLiveQuery, usePolled } from "../live/store";
 import { Mark } from "../parts/marks";
-import { amount } from "../parts/money";
+import { amount, moneyOf } from "../parts/money";
 import { Facts, PageHead, Sheet, Verdict } from "../parts/page";
 import { Empty, Loaded } from "../parts/states";
 import { TableSheet, type Column } from "../parts/table";
@@ -34,7 +34,7 @@ export default function Fraud() {
       <PageHead
         title="Invalid traffic"
         say={`Nothing is deleted: gross is all, net is what is left when invalid traffic is taken out. ${rangeName(view)}.`}
-        tools={<Search label="Verdict on an event" placeholder="event id" value={event} set={setEvent} />}
+        tools={<Search label="Verdict on an event" placeholder="verdict of event" value={event} set={setEvent} />}
       />
       {event && <Lookup id={event} zone={view.timezone} close={() => setEvent("")} />}
       <Loaded query={query} what="invalid traffic" rows={10}>
@@ -65,29 +65,41 @@ function Waterfall({ t, reasons }: { t: Totals; reasons: ByReason[] }) {
   const gross = micros(t.gross_spend.amount);
   const net = micros(t.net_spend.amount);
   const w = (n: bigint) => `${(100 * share(n, gross)).toFixed(3)}%`;
-  const tiers = (["givt", "sivt"] as const).map((v) => reasons.filter((r) => r.verdict === v).reduce((n, r) => n + micros(r.spend.amount), 0n));
+  const took = percent(gross === 0n ? 0 : share(gross - net, gross), 2);
+  // Under each of its reasons an event counts whole, so only the greatest is named.
+  const most = new Map<string, bigint>();
+  for (const r of reasons) most.set(r.reason, (most.get(r.reason) ?? 0n) + micros(r.spend.amount));
+  const top = [...most].reduce<[string, bigint] | null>((b, r) => (b && b[1] >= r[1] ? b : r), null);
   return (
     <Sheet title="From gross to net" note={`spend, ${t.currency}`} tools={<Mark status={t.status} />}>
       <div className="pad fall" role="img" aria-label={`Gross spend ${money(t.gross_spend)}, less invalid ${money(t.invalid_spend)}, leaves net ${money(t.net_spend)}`}>
-        <span>Gross spend</span>
-        <span className="track"><i className="gross" style={{ left: 0, width: "100%" }} /></span>
-        <span className="num amount" title={exactMoney(t.gross_spend)}>{money(t.gross_spend)}</span>
-        <span>Invalid, not counted</span>
-        <span className="track"><span className="drop" style={{ left: "100%" }} /><i className="less" style={{ right: 0, width: w(gross - net) }} /><span className="drop" style={{ left: w(net) }} /></span>
-        <span className="num amount warn" title={exactMoney(t.invalid_spend)}>−{money(t.invalid_spend)}</span>
-        <span className="line" />
-        <span>Net spend</span>
-        <span className="track"><i className="net" style={{ left: 0, width: w(net) }} /></span>
-        <span className="num amount" title={exactMoney(t.net_spend)}>{money(t.net_spend)}</span>
+        <div className="step">
+          <span>Gross spend</span>
+          <span className="track"><i className="gross" style={{ left: 0, width: "100%" }} /></span>
+          <span className="num amount" title={exactMoney(t.gross_spend)}>{money(t.gross_spend)}</span>
+        </div>
+        <div className="step">
+          <span>Invalid, not counted</span>
+          <span className="track">
+            <span className="drop" style={{ left: "100%" }} />
+            <i className="less" style={{ right: 0, width: w(gross - net) }} />
+            <span className="drop" style={{ left: w(net) }} />
+            {gross > net && <span className="part" style={{ right: `calc(${w(gross - net)} + 8px)` }}>{took} of gross</span>}
+          </span>
+          <span className="num amount warn" title={exactMoney(t.invalid_spend)}>{"\u2212"}{money(t.invalid_spend)}</span>
+        </div>
+        <div className="step total">
+          <span>Net spend</span>
+          <span className="track"><i className="net" style={{ left: 0, width: w(net) }} /></span>
+          <span className="num amount" title={exactMoney(t.net_spend)}>{money(t.net_spend)}</span>
+        </div>
       </div>
       <p className="foot">
-        {percent(gross === 0n ? 0 : share(gross - net, gross), 2)} of the spend went to invalid traffic. By reasons of general invalid traffic {money({ amount: fixed(tiers[0]!), currency: t.currency })}, of sophisticated {money({ amount: fixed(tiers[1]!), currency: t.currency })}; an event with several reasons counts under each.
+        {gross === net ? "No spend went to invalid traffic." : `${took} of the spend went to invalid traffic${top && top[1] > 0n ? `, most of it for the reason ${reasonName(top[0]).toLowerCase()} (${money(moneyOf(top[1], t.currency))})` : ""}.`}
       </p>
     </Sheet>
   );
 }
-
-const fixed = (n: bigint): string => `${n / 1_000_000n}.${(n % 1_000_000n).toString().padStart(6, "0")}`;
 
 function Counts({ t }: { t: Totals }) {
   const rows: [string, number, number, number, number][] = [
@@ -114,7 +126,7 @@ function Counts({ t }: { t: Totals }) {
             <tr>
               <th scope="row">Conversions</th>
               <td className="num">{count(t.gross_conversions)}</td>
-              <td className="num" colSpan={2} title="invalid and duplicate">{count(t.invalid_conversions)} invalid, {count(t.duplicate_conversions)} repeated</td>
+              <td className="num" colSpan={2} title="invalid, and repeats of an order">{count(t.invalid_conversions)}{t.duplicate_conversions > 0 && <span className="muted"> and {count(t.duplicate_conversions)} repeated</span>}</td>
               <td className="num">{count(t.net_conversions)}</td>
             </tr>
           </tbody>
@@ -133,8 +145,8 @@ function Reasons({ rows, invalid }: { rows: ByReason[]; invalid: string }) {
     { id: "tier", name: "Tier", title: "1 lists, 2 rates and times, 3 scores", num: true, value: (r) => r.tier },
     { id: "type", name: "On", value: (r) => words(r.type), csv: (r) => r.type },
     { id: "events", name: "Events", num: true, value: (r) => r.events, cell: (r) => count(r.events) },
-    { id: "spend", name: "Spend", num: true, value: (r) => amount(r.spend), csv: (r) => r.spend.amount, cell: (r) => <span className="with-bar" title={exactMoney(r.spend)}><i className="bar-cell amber" style={{ width: `${Math.round(120 * share(micros(r.spend.amount), most))}px` }} aria-hidden="true" />{money(r.spend)}</span> },
-    { id: "share", name: "of invalid", num: true, value: (r) => amount(r.spend), csv: () => "", cell: (r) => (micros(invalid) === 0n ? "–" : percent(share(micros(r.spend.amount), micros(invalid)), 1)) },
+    { id: "spend", name: "Spend", num: true, value: (r) => amount(r.spend), csv: (r) => r.spend.amount, cell: (r) => <span className="with-bar" title={exactMoney(r.spend)}>{micros(r.spend.amount) > 0n && <i className="bar-cell amber" style={{ width: `${Math.round(120 * share(micros(r.spend.amount), most))}px` }} aria-hidden="true" />}{micros(r.spend.amount) > 0n ? money(r.spend) : <span className="muted">{money(r.spend)}</span>}</span> },
+    { id: "share", name: "of invalid spend", num: true, value: (r) => amount(r.spend), csv: () => "", cell: (r) => (micros(invalid) === 0n ? "–" : percent(share(micros(r.spend.amount), micros(invalid)), 1)) },
   ], [most, invalid]);
   return <TableSheet title="By reason" note="an event counts under each of its reasons" columns={columns} rows={rows} rowKey={(r) => r.reason + r.type} sort={{ id: "spend", desc: true }} csvName="invalid-by-reason" height={340} empty={<Empty title="No invalid traffic here" small />} />;
 }

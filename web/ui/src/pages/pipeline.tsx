@@ -1,7 +1,7 @@
 // The program itself: a plain sentence first, then the way of an event through
 // it, and every input and sink.
 import "./pipeline.css";
-import { useMemo } from "react";
+import { useMemo, useSyncExternalStore } from "react";
 import { Link } from "wouter";
 import { useHealth } from "../api/queries";
 import type { Pipeline } from "../api/types";
@@ -76,6 +76,9 @@ export function sentence(p: Pipeline, zone: string): string {
   return s;
 }
 
+/** An input that has had nothing is open, but nobody would call it active. */
+const stateOf = (i: Input): string => (i.state === "active" && i.records === 0 ? "open" : i.state);
+
 const MAX_BOXES = 6;
 
 function Graph({ p, zone }: { p: Pipeline; zone: string }) {
@@ -86,6 +89,8 @@ function Graph({ p, zone }: { p: Pipeline; zone: string }) {
   const gap = 12;
   const height = rows * (h + gap);
   const mid = height / 2;
+  const phone = useNarrow();
+  if (phone) return <Steps p={p} zone={zone} />;
   const y = (i: number, n: number) => mid - (n * (h + gap) - gap) / 2 + i * (h + gap);
   const at = { input: 0, ticks: 290, state: 520, sink: 780 };
   const w = { input: 210, ticks: 150, state: 170, sink: 210 };
@@ -97,7 +102,7 @@ function Graph({ p, zone }: { p: Pipeline; zone: string }) {
           {inputs.map((i, n) => (
             <g key={i.name}>
               <path className={`wire${i.state === "active" && i.records > 0 ? " flow" : ""}`} d={wire(w.input, y(n, inputs.length) + h / 2, at.ticks, mid)} />
-              <Box x={at.input} y={y(n, inputs.length)} w={w.input} h={h} tone={i.state === "failing" ? "failing" : ""} title={i.name} text={i.error ?? `${words(i.state)} · ${count(i.records)} records`} more={i.error ?? ""} />
+              <Box x={at.input} y={y(n, inputs.length)} w={w.input} h={h} tone={i.state === "failing" ? "failing" : ""} title={i.name} text={i.error ?? (i.records > 0 ? `${words(stateOf(i))} · ${count(i.records)} records` : "Open · nothing came yet")} more={i.error ?? ""} />
             </g>
           ))}
           <path className="wire flow" d={wire(at.ticks + w.ticks, mid, at.state, mid)} />
@@ -122,6 +127,33 @@ function Graph({ p, zone }: { p: Pipeline; zone: string }) {
   );
 }
 
+/** The same way from top to bottom, where there is no room beside. */
+function Steps({ p, zone }: { p: Pipeline; zone: string }) {
+  const step = (key: string, title: string, text: string, tone = "") => (
+    <li key={key} className={tone}>
+      <b>{title}</b>
+      <span>{text}</span>
+    </li>
+  );
+  return (
+    <Sheet title="The way of an event" note="from top to bottom">
+      <div className="pad steps">
+        <ul>{p.inputs.map((i) => step(i.name, i.name, i.error ?? (i.records > 0 ? `${words(stateOf(i))} · ${count(i.records)} records` : "Open · nothing came yet"), i.state === "failing" ? "failing" : ""))}</ul>
+        <ul>{step("ticks", "Ticks", `P99 ${micro(p.latency.tick.p99_us)} · ${p.shards} shards`, "core")}</ul>
+        <ul>{step("state", "State", `commit ${count(p.commit)} · ${p.watermark ? `complete to ${clock(p.watermark, zone)}` : "no watermark yet"}`, "core")}</ul>
+        <ul>{p.sinks.length === 0 ? step("none", "No sink", "this page and the API only") : p.sinks.map((s) => step(s.name, s.name, s.error ? `down · ${count(s.outbox_rows)} rows wait` : `${words(s.state)} · ${span(s.lag_ms)} behind`, s.error ? "warning" : ""))}</ul>
+      </div>
+    </Sheet>
+  );
+}
+
+const narrow = typeof matchMedia === "function" ? matchMedia("(max-width: 720px)") : null;
+const onNarrow = (fn: () => void) => {
+  narrow?.addEventListener("change", fn);
+  return () => narrow?.removeEventListener("change", fn);
+};
+const useNarrow = () => useSyncExternalStore(onNarrow, () => narrow?.matches ?? false);
+
 function Box({ x, y, w, h, tone, title, text, second, more = "" }: { x: number; y: number; w: number; h: number; tone: string; title: string; text: string; second?: string; more?: string }) {
   const cut = (s: string, n: number) => (s.length > n ? s.slice(0, n - 1) + "…" : s);
   return (
@@ -139,12 +171,12 @@ function Inputs({ rows, zone }: { rows: Input[]; zone: string }) {
   const now = useNow();
   const columns = useMemo((): Column<Input>[] => [
     { id: "name", name: "Input", value: (r) => r.name },
-    { id: "state", name: "State", value: (r) => r.state, cell: (r) => <span className={`tag ${{ active: "good", failing: "bad", idle: "", finished: "" }[r.state]}`} title={r.error ?? undefined}>{r.state}</span> },
+    { id: "state", name: "State", value: (r) => r.state, cell: (r) => <span className={`tag ${{ active: r.records > 0 ? "good" : "", failing: "bad", idle: "", finished: "" }[r.state]}`} title={r.error ?? undefined}>{stateOf(r)}</span> },
     { id: "watermark", name: "Watermark", num: true, value: (r) => r.watermark ?? undefined, cell: (r) => (r.watermark ? <span title={fullStamp(r.watermark, zone)}>{near(r.watermark, zone, now)}</span> : "–") },
     { id: "lag", name: "Behind now", num: true, value: (r) => r.watermark_lag_ms ?? undefined, cell: (r) => (r.watermark_lag_ms === null ? "–" : span(r.watermark_lag_ms)) },
-    { id: "behind", name: "Unread", title: "Records that wait at the source", num: true, value: (r) => r.behind ?? undefined, cell: (r) => count(r.behind) },
+    { id: "behind", name: "Unread", title: "Records that wait at the source", num: true, hideEmpty: true, value: (r) => r.behind ?? undefined, cell: (r) => count(r.behind) },
     { id: "records", name: "Records", num: true, value: (r) => r.records, cell: (r) => count(r.records) },
-    { id: "error", name: "Error", value: (r) => r.error ?? "", cell: (r) => (r.error ? <span className="bad" title={r.error}>{r.error}</span> : "") },
+    { id: "error", name: "Error", hideEmpty: true, value: (r) => r.error ?? "", cell: (r) => (r.error ? <span className="bad" title={r.error}>{r.error}</span> : "") },
   ], [zone, Math.floor(now / 60_000)]);
   return <TableSheet title="Inputs" note="the watermark is the least of those that are neither finished nor idle" columns={columns} rows={rows} rowKey={(r) => r.name} sort={{ id: "name", desc: false }} height={320} empty={<Empty title="No input" small />} />;
 }
@@ -170,7 +202,7 @@ export function sinkColumns(zone: string): Column<Sink>[] {
     { id: "outbox_rows", name: "Rows waiting", num: true, value: (r) => r.outbox_rows, cell: (r) => count(r.outbox_rows) },
     { id: "commit", name: "Commit", num: true, value: (r) => r.commit, cell: (r) => count(r.commit) },
     { id: "watermark", name: "Complete to", num: true, value: (r) => r.watermark ?? undefined, cell: (r) => (r.watermark ? <span title={fullStamp(r.watermark, zone)}>{clock(r.watermark, zone)}</span> : "–") },
-    { id: "error", name: "Error", value: (r) => r.error ?? "", cell: (r) => (r.error ? <span className="warn" title={r.error}>{r.error}</span> : "") },
+    { id: "error", name: "Error", hideEmpty: true, value: (r) => r.error ?? "", cell: (r) => (r.error ? <span className="warn" title={r.error}>{r.error}</span> : "") },
   ];
 }
 

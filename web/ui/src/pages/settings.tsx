@@ -1,13 +1,14 @@
 // What belongs to this reader: kept in this browser, sent nowhere.
 import { Link } from "wouter";
 import { zoneItems } from "../app/bar";
+import { useSession, type Session } from "../api/queries";
 import { show } from "../app/dialogs";
 import { modelName, money } from "../format/format";
 import { browserZone, fullStamp } from "../format/time";
 import { Segments } from "../parts/menu";
 import { MarkLegend } from "../parts/marks";
 import { PageHead, Sheet } from "../parts/page";
-import { Empty } from "../parts/states";
+import { Empty, Loaded } from "../parts/states";
 import { usePrefs } from "../view/prefs";
 import { MODELS, useView } from "../view/view";
 
@@ -67,6 +68,8 @@ export default function Settings() {
             </label>
           </div>
         </Sheet>
+        <div className="column">
+        <Login />
         <Sheet title="Saved views" tools={<button type="button" className="btn" onClick={() => show("save")}>Save the current one</button>}>
           {prefs.saved.length === 0 ? (
             <Empty title="None yet" small>
@@ -92,6 +95,7 @@ export default function Settings() {
             </ul>
           )}
         </Sheet>
+        </div>
       </div>
       <Sheet title="Marks">
         <div className="pad" style={{ display: "grid", gap: 10 }}>
@@ -102,5 +106,64 @@ export default function Settings() {
         </div>
       </Sheet>
     </div>
+  );
+}
+
+const SCOPES: [Session["scopes"][number], string][] = [
+  ["read", "figures, with pseudonyms for persons"],
+  ["read:pii", "persons and records as they are"],
+  ["write", "sending events"],
+  ["export", "whole tables"],
+  ["admin", "everything, erasing and sinks too"],
+];
+
+/** Who is asking, and what they may do. */
+function Login() {
+  const query = useSession();
+  return (
+    <Sheet title="Login">
+      <div className="pad" id="login">
+        <Loaded query={query} what="the login" rows={2}>
+          {({ data: s }) =>
+            !s.authentication ? (
+              <p className="soft">
+                This server asks nobody who they are, and so listens on this machine only. A section <code>auth</code> in its configuration puts a login before it.
+              </p>
+            ) : (
+              <div style={{ display: "grid", gap: 14 }}>
+                <dl className="kv">
+                  <dt>Logged in as</dt>
+                  <dd>
+                    <b>{s.name ?? s.id}</b> <span className="muted">{s.id.startsWith("k_") ? <>with the key <code>{s.id}</code></> : s.via === "oidc" ? "by single sign-on" : ""}</span>
+                  </dd>
+                  {SCOPES.map(([scope, what]) => (
+                    <ScopeRow key={scope} scope={scope} what={what} has={s.scopes.includes(scope)} />
+                  ))}
+                  <dt>Persons</dt>
+                  <dd>{s.pseudonyms ? "stand here as pseudonyms (p:…); seeing them needs the scope read:pii" : "are shown as they are"}</dd>
+                </dl>
+                <form method="post" action="/logout" className="marked">
+                  <button className="btn">Log out</button>
+                  <span className="muted">What this browser keeps, saved views too, goes with it.</span>
+                </form>
+              </div>
+            )
+          }
+        </Loaded>
+      </div>
+    </Sheet>
+  );
+}
+
+function ScopeRow({ scope, what, has }: { scope: string; what: string; has: boolean }) {
+  return (
+    <>
+      <dt>
+        <code>{scope}</code>
+      </dt>
+      <dd className={has ? undefined : "muted"}>
+        <span className={`tag${has ? " good" : ""}`}>{has ? "yes" : "no"}</span> {what}
+      </dd>
+    </>
   );
 }

@@ -74,8 +74,10 @@ export function sankey(ways: Way[], columns: number, top: number, height: number
   const totals = inColumn.map((ns) => ns.reduce((n, x) => n + x.weight, 0));
   const most = Math.max(1, ...inColumn.map((ns) => ns.length));
   const scale = (height - gap * (most - 1)) / Math.max(1e-9, ...totals);
+  const tall = (ns: Node[]) => ns.reduce((h, n) => h + Math.max(1, n.weight * scale), gap * Math.max(0, ns.length - 1));
+  const tallest = Math.max(0, ...inColumn.map(tall));
   for (const ns of inColumn) {
-    let y = 0;
+    let y = (tallest - tall(ns)) / 2; // each column around the middle, so that ways run level
     for (const n of ns) {
       n.y = y;
       n.height = Math.max(1, n.weight * scale);

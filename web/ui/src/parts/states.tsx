@@ -13,6 +13,9 @@ export function Bones({ rows = 6, label = "Loading" }: { rows?: number; label?: 
   );
 }
 
+/** A message of the server as a sentence: they begin small and end without a stop. */
+export const sayIt = (s: string): string => (s.charAt(0).toUpperCase() + s.slice(1)).replace(/[^.!?]$/, "$&.");
+
 export function Failed({ error, retry, what }: { error: unknown; retry?: () => void; what: string }) {
   const e = error instanceof APIError ? error : new APIError(0, "unexpected", error instanceof Error ? error.message : String(error));
   if (e.status === 401) {
@@ -30,7 +33,9 @@ export function Failed({ error, retry, what }: { error: unknown; retry?: () => v
     return (
       <div className="state" role="alert">
         <h2>You may not see {what}</h2>
-        <p>{e.message}. Ask whoever runs this server for it.</p>
+        <p>
+          <b>{sayIt(e.message)}</b> Ask whoever runs this server for a key that has it.
+        </p>
         <p className="code">{e.code}{e.requestID && ` · request ${e.requestID}`}</p>
       </div>
     );
@@ -38,7 +43,7 @@ export function Failed({ error, retry, what }: { error: unknown; retry?: () => v
   return (
     <div className="state" role="alert">
       <h2>{e.status === 404 ? `There is no such thing: ${what}` : `Could not load ${what}`}</h2>
-      <p>{e.message}</p>
+      <p>{sayIt(e.message)}</p>
       <p className="code">
         {e.code}
         {e.status > 0 && ` · HTTP ${e.status}`}
@@ -71,10 +76,11 @@ interface Asked<T> {
 
 /**
  * The one way from a question to what is shown: figures once there are any,
- * also while a newer answer fails; else bones or the error.
+ * also while a newer answer fails; else bones or the error, on a sheet of their
+ * own where the figures bring theirs.
  */
-export function Loaded<T>({ query, what, rows, children }: { query: Asked<T>; what: string; rows?: number; children: (data: T) => ReactNode }) {
+export function Loaded<T>({ query, what, rows, sheet = false, children }: { query: Asked<T>; what: string; rows?: number; sheet?: boolean; children: (data: T) => ReactNode }) {
   if (query.data !== undefined) return <>{children(query.data)}</>;
-  if (query.error) return <Failed error={query.error} what={what} retry={() => void query.refetch()} />;
-  return <Bones rows={rows} label={`Loading ${what}`} />;
+  const none = query.error ? <Failed error={query.error} what={what} retry={() => void query.refetch()} /> : <Bones rows={rows} label={`Loading ${what}`} />;
+  return sheet ? <section className="sheet" aria-label={what}>{none}</section> : none;
 }

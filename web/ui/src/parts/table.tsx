@@ -20,6 +20,8 @@ export interface Column<T> {
   foot?: ReactNode;
   plain?: boolean; // does not sort
   unnamed?: boolean; // the name is for ears only
+  wideOnly?: boolean; // not on a phone
+  hideEmpty?: boolean; // not shown while no row has anything in it; in the CSV it stands
 }
 
 interface Props<T extends object> {
@@ -58,6 +60,10 @@ export function sorted<T>(rows: T[], value: (row: T) => Sortable, desc: boolean)
   return keyed.map((k) => k.row);
 }
 
+const nothing = (v: Sortable): boolean => v === undefined || v === "" || v === 0n;
+
+const classOf = (c: { num?: boolean; wideOnly?: boolean }): string | undefined => `${c.num ? "num" : ""}${c.wideOnly ? " wide-only" : ""}`.trim() || undefined;
+
 export function TableSheet<T extends object>(p: Props<T>) {
   const [, navigate] = useLocation();
   const [sort, setSort] = useState(p.sort);
@@ -72,6 +78,8 @@ export function TableSheet<T extends object>(p: Props<T>) {
   }, [p.rows, p.rowKey, by, sort]);
   let rows = ordered;
   if (frozen.current) rows = inOrder(rows, frozen.current);
+
+  const columns = p.columns.filter((c) => !c.hideEmpty || p.rows.some((r) => !nothing(c.value(r))));
 
   const virtual = rows.length >= VIRTUAL_FROM;
   const v = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => ROW_HEIGHT, overscan: 12, enabled: virtual });
@@ -132,11 +140,11 @@ export function TableSheet<T extends object>(p: Props<T>) {
           <table className="t" aria-rowcount={rows.length + 1}>
             <thead>
               <tr>
-                {p.columns.map((c, i) => (
+                {columns.map((c, i) => (
                   <th
                     key={c.id}
                     scope="col"
-                    className={`${c.num ? "num" : ""}${i === 0 ? " pin" : ""}`}
+                    className={`${c.num ? "num" : ""}${i === 0 ? " pin" : ""}${c.wideOnly ? " wide-only" : ""}`}
                     title={c.title}
                     aria-sort={c.plain ? undefined : sort?.id === c.id ? (sort.desc ? "descending" : "ascending") : "none"}
                   >
@@ -162,7 +170,7 @@ export function TableSheet<T extends object>(p: Props<T>) {
             >
               {before > 0 && (
                 <tr aria-hidden="true">
-                  <td colSpan={p.columns.length} style={{ height: before, padding: 0, border: 0 }} />
+                  <td colSpan={columns.length} style={{ height: before, padding: 0, border: 0 }} />
                 </tr>
               )}
               {shown.map((r, n) => (
@@ -173,14 +181,14 @@ export function TableSheet<T extends object>(p: Props<T>) {
                   data-link={opens}
                   onClick={(e) => opens && !(e.target as HTMLElement).closest("a,button") && !getSelection()?.toString() && open(r.original)}
                 >
-                  {p.columns.map((c, i) => {
+                  {columns.map((c, i) => {
                     const content = c.cell ? c.cell(r.original) : String(c.value(r.original) ?? "–");
                     return i === 0 ? (
                       <th key={c.id} scope="row" className={`pin${c.num ? " num" : ""}`}>
                         {content}
                       </th>
                     ) : (
-                      <td key={c.id} className={c.num ? "num" : undefined}>
+                      <td key={c.id} className={classOf(c)}>
                         {content}
                       </td>
                     );
@@ -189,20 +197,20 @@ export function TableSheet<T extends object>(p: Props<T>) {
               ))}
               {after > 0 && (
                 <tr aria-hidden="true">
-                  <td colSpan={p.columns.length} style={{ height: after, padding: 0, border: 0 }} />
+                  <td colSpan={columns.length} style={{ height: after, padding: 0, border: 0 }} />
                 </tr>
               )}
             </tbody>
-            {p.columns.some((c) => c.foot !== undefined) && (
+            {columns.some((c) => c.foot !== undefined) && (
               <tfoot>
                 <tr>
-                  {p.columns.map((c, i) =>
+                  {columns.map((c, i) =>
                     i === 0 ? (
                       <th key={c.id} scope="row" className="pin">
                         {c.foot ?? "Sum"}
                       </th>
                     ) : (
-                      <td key={c.id} className={c.num ? "num" : undefined}>
+                      <td key={c.id} className={classOf(c)}>
                         {c.foot}
                       </td>
                     ),

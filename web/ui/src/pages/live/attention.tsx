@@ -19,7 +19,7 @@ export function Attention() {
     <section className="sheet attention" aria-label="Needs attention">
       <header>
         <h2>Needs attention</h2>
-        {list && list.length > 0 && <span className="note">{list.length}, most money first</span>}
+        {list && list.length > 0 && <span className="note">{list.length}, by severity and money</span>}
       </header>
       {list === undefined ? (
         alerts.error ? (

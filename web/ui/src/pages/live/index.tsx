@@ -26,8 +26,8 @@ export default function Live() {
   const campaigns = useCampaignTable(view, currency);
   const f = overview.data?.data.find((x) => x.currency === currency);
   const columns = useMemo(
-    () => campaignColumns({ rows: campaigns.rows, currency, lastTouch: campaigns.lastTouch, openFrom: campaigns.openFrom, full: false, compared: false }),
-    [campaigns.rows, campaigns.lastTouch, campaigns.openFrom, currency],
+    () => campaignColumns({ rows: campaigns.rows, total: f, currency, lastTouch: campaigns.lastTouch, openFrom: campaigns.openFrom, full: false, compared: false }),
+    [campaigns.rows, f, campaigns.lastTouch, campaigns.openFrom, currency],
   );
   const points = useMemo(() => (hour.data?.data ?? []).filter((p) => p.currency === currency), [hour.data, currency]);
 
