@@ -147,7 +147,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		s.audit(r, "logout", "ok", nil)
 	}
 	s.setCookie(w, r, sessionCookie, "", http.SameSiteStrictMode, -1)
-	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 

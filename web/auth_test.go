@@ -2,9 +2,11 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -16,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/go-chi/chi/v5"
 
 	"github.com/tributary-data/tributary/internal/auth"
@@ -391,5 +394,48 @@ func TestHealthTellsStrangersLittle(t *testing.T) {
 	}
 	if w := g.do(http.MethodGet, "/readyz", nil, g.with(auth.Read)...); !strings.Contains(w.Body.String(), "10.1.2.3") {
 		t.Errorf("with a key: %s", w.Body)
+	}
+}
+
+// A stream that is open ends when the key that opened it is revoked.
+func TestRevokedKeyEndsTheStream(t *testing.T) {
+	g := newGuarded(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- g.Serve(ctx, l) }()
+	defer func() {
+		stop()
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	}()
+	key, text, err := g.door.Keys.Create("leaver", auth.Read, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	header := http.Header{"Authorization": {"Bearer " + text}}
+	conn, _, err := websocket.Dial(wait, "ws://"+l.Addr().String()+"/v1/live?ch=kpis", &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // of a socket that is open it is nil
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.CloseNow() }()
+	conn.SetReadLimit(1 << 20)
+	if _, _, err := conn.Read(wait); err != nil {
+		t.Fatalf("the stream does not begin: %v", err)
+	}
+	if _, err := g.door.Keys.Revoke(key.ID); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, _, err = conn.Read(wait)
+	}
+	if websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+		t.Errorf("after the key was revoked the stream ended with %v; want a policy violation", err)
 	}
 }

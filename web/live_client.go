@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -22,15 +23,19 @@ const (
 	keptBuffer       = 64 << 10
 )
 
+// errLoggedOut ends a client whose key was revoked or whose session is over.
+var errLoggedOut = errors.New("the login has ended")
+
 // client is one socket or stream of a browser. Its memory does not depend on how
 // slowly it reads: it holds for each subscription the number of the state that
 // it was sent last, and has one write in flight.
 type client struct {
-	s    *Server
-	pii  bool // may see persons
-	send func(op string, seq uint64, body []byte) error
-	wake chan struct{}
-	buf  []byte // of the writer
+	s         *Server
+	pii       bool            // may see persons
+	loggedOut <-chan struct{} // closed when the login ends; nil where nobody logs in
+	send      func(op string, seq uint64, body []byte) error
+	wake      chan struct{}
+	buf       []byte // of the writer
 
 	mu struct {
 		sync.Mutex
@@ -96,6 +101,8 @@ func (c *client) write(ctx context.Context) error {
 			return ctx.Err()
 		case <-c.s.stopping:
 			return ErrStopping
+		case <-c.loggedOut:
+			return errLoggedOut
 		}
 	}
 }

@@ -63,6 +63,7 @@ func (s *Server) serveLive(w http.ResponseWriter, r *http.Request) {
 		return conn.Write(ctx, websocket.MessageText, body)
 	})
 	defer c.close()
+	c.loggedOut = s.watchLogin(ctx, r)
 	for _, x := range wanted {
 		if p := c.subscribe(x.name, x.name, x.values, "", 0); p != nil {
 			c.refuse(x.name, p)
@@ -125,6 +126,8 @@ func sayGoodbye(conn *websocket.Conn, err error, cut func()) {
 	switch {
 	case errors.Is(err, ErrStopping):
 		_ = conn.Close(websocket.StatusGoingAway, "the server is stopping; connect anew")
+	case errors.Is(err, errLoggedOut):
+		_ = conn.Close(websocket.StatusPolicyViolation, "the login has ended")
 	case errors.Is(err, errFlooded):
 		_ = conn.Close(websocket.StatusPolicyViolation, "too many requests wait to be answered")
 	}
@@ -241,6 +244,7 @@ func (s *Server) serveLiveEvents(w http.ResponseWriter, r *http.Request) {
 		return control.Flush()
 	})
 	defer c.close()
+	c.loggedOut = s.watchLogin(r.Context(), r)
 	epoch, _, _ := strings.Cut(r.Header.Get("Last-Event-ID"), "-")
 	if epoch == s.seq.epoch {
 		epoch = "" // the same process, but whether all channels got as far is not known

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/pipeline"
 	"github.com/tributary-data/tributary/sinks"
 	"github.com/tributary-data/tributary/web"
@@ -42,6 +43,9 @@ func (x *exporter) SinkStates() []web.SinkState {
 			Name: s.Sink, State: string(s.Health), Commit: s.Progress.Commit, Watermark: s.Progress.Watermark, OutboxRows: s.LagRows, Lag: s.Lag,
 			Rows: s.Rows, Bytes: s.Bytes, Batches: s.Batches, Resyncs: s.Resyncs, Failures: s.Failures, Resyncing: s.Resyncing,
 			LastSuccess: s.LastSuccess, Error: s.LastError, LastError: s.LastErrorAt, NextTry: s.NextTry,
+		}
+		if s.Progress == (sinks.Progress{}) {
+			k.Watermark = event.NoTime // it was never reached, or never written
 		}
 		if p, ok := sink.(placed); ok {
 			k.Where = p.Place()

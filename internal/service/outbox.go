@@ -18,6 +18,7 @@ type outboxGuard struct {
 	engine *pipeline.Engine
 	store  *state.Store
 	quota  int64
+	none   bool // there are no sinks, and no outbox
 
 	mu struct {
 		sync.Mutex
@@ -47,7 +48,7 @@ const (
 )
 
 func newOutboxGuard(e *pipeline.Engine, st *state.Store, quota int64, all []sinks.Sink) *outboxGuard {
-	g := &outboxGuard{engine: e, store: st, quota: quota}
+	g := &outboxGuard{engine: e, store: st, quota: quota, none: len(all) == 0}
 	g.mu.acked = map[string]uint64{}
 	for _, s := range all {
 		g.mu.acked[s.Name()] = 0
@@ -58,7 +59,7 @@ func newOutboxGuard(e *pipeline.Engine, st *state.Store, quota int64, all []sink
 
 // watch looks every second until ctx ends.
 func (g *outboxGuard) watch(ctx context.Context) {
-	if len(g.mu.acked) == 0 { // set once, before
+	if g.none {
 		return
 	}
 	t := time.NewTicker(time.Second)
