@@ -107,8 +107,14 @@ func TestDecimalsAreExact(t *testing.T) {
 		scale    int
 		want     string
 	}{
-		{[]byte{0}, 2, "0.00"}, {[]byte{0xff}, 2, "-0.01"}, {[]byte{0x04, 0xd2}, 2, "12.34"}, {[]byte{0x80}, 0, "-128"},
-		{nil, 2, "0.00"}, {[]byte{5}, -3, "5000"}, {[]byte{0}, -3, "0"}, {[]byte{0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 6, "2361183241434822.606847"},
+		{[]byte{0}, 2, "0.00"},
+		{[]byte{0xff}, 2, "-0.01"},
+		{[]byte{0x04, 0xd2}, 2, "12.34"},
+		{[]byte{0x80}, 0, "-128"},
+		{nil, 2, "0.00"},
+		{[]byte{5}, -3, "5000"},
+		{[]byte{0}, -3, "0"},
+		{[]byte{0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 6, "2361183241434822.606847"},
 	} {
 		if got, err := appendDecimal(nil, c.unscaled, c.scale); err != nil || string(got) != c.want {
 			t.Errorf("%x, scale %d: %s, %v; want %s", c.unscaled, c.scale, got, err, c.want)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -79,6 +80,24 @@ func openChdb(t testing.TB) *chdb {
 	return chdbOnce.engine
 }
 
+// sweepChdb removes the directories of processes that are gone: the engine is
+// never closed, so that nobody can remove its own.
+func sweepChdb() {
+	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), "tributary-chdb-*-*"))
+	if err != nil {
+		return
+	}
+	for _, dir := range dirs {
+		var pid int
+		if _, err := fmt.Sscanf(filepath.Base(dir), "tributary-chdb-%d-", &pid); err != nil {
+			continue
+		}
+		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			_ = os.RemoveAll(dir) // the next run tries again
+		}
+	}
+}
+
 func loadChdb(library string) (*chdb, error) {
 	handle, err := purego.Dlopen(library, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
@@ -88,7 +107,8 @@ func loadChdb(library string) (*chdb, error) {
 		purego.RegisterLibFunc(fn, handle, name)
 	}
 	chdbSignals(0) // before the first connection: signals belong to Go
-	dir, err := os.MkdirTemp("", "chdb-")
+	sweepChdb()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("tributary-chdb-%d-", os.Getpid()))
 	if err != nil {
 		return nil, err
 	}
