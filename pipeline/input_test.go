@@ -13,6 +13,7 @@ import (
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/state"
+	"github.com/tributary-data/tributary/table"
 )
 
 // liveTest is a live pipeline in virtual time over a state in memory.
@@ -251,4 +252,39 @@ func memStore(t *testing.T) *state.Store {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	return store
+}
+
+// After a crash the rows of rollups that were only packed reach the outbox also
+// when nothing more comes.
+func TestRecoveredRollupsReachTheOutbox(t *testing.T) {
+	store := memStore(t)
+	opt := Options{Shards: 1, Outbox: true}
+	e, err := Open(DefaultConfig(), store, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := impressionAt(nowMillis(), "1")
+	c, err := e.Tick(&Tick{Records: []Stamped{{&rec, event.NoTime}}, Watermark: event.NoTime})
+	if err == nil {
+		err = c.Wait()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	crashed := c.Number
+	if e, err = Open(DefaultConfig(), store, opt); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	v := e.View()
+	defer func() { _ = v.Close() }()
+	changed, _, _, err := v.ChangesAfter(crashed, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(changed, func(c Changed) bool { return c.Table == table.MinuteDelivery }) {
+		t.Errorf("a sink that was at the commit before the crash learns of %d rows, none of them of minute_delivery", len(changed))
+	}
 }

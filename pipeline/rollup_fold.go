@@ -139,11 +139,14 @@ func (r *rollupStore) write(rows []*row, b *state.Batch, changed func(key []byte
 }
 
 // recover brings rows up to date from the packed changes of commits that were
-// not folded in before the process ended.
+// not folded in before the process ended. They count as commits since then: also
+// when no record comes any more, the rows have to be written, as only that puts
+// them into the outbox.
 func (r *rollupStore) recover(dict *history.Dict) error {
 	var bad error
 	err := r.store.Scan([]byte{byte(state.Deltas)}, []byte{byte(state.Deltas) + 1}, func(k, v []byte) bool {
 		bad = r.unpack(v, dict)
+		r.since++
 		return bad == nil
 	})
 	return errors.Join(err, bad)
