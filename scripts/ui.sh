@@ -1,6 +1,7 @@
 #!/bin/sh
 # The dashboard: web/ui built into web/dist.
 #   scripts/ui.sh build   install what package-lock.json names, and build
+#   scripts/ui.sh unit    unit tests
 #   scripts/ui.sh test    unit tests, then browser tests against the real program
 #   scripts/ui.sh check   types, a rebuild that must equal what is committed, sizes
 #   scripts/ui.sh shots   the pictures of docs/img
@@ -36,6 +37,10 @@ check() {
 
 case "${1:-}" in
 build) build ;;
+unit)
+	install
+	npm run --silent test
+	;;
 test)
 	install
 	npm run --silent test
@@ -47,7 +52,7 @@ shots)
 	npm run --silent shots
 	;;
 *)
-	sed -n '2,7p' "$0" | sed 's/^# \{0,1\}//' >&2
+	sed -n '2,8p' "$0" | sed 's/^# \{0,1\}//' >&2
 	exit 2
 	;;
 esac
