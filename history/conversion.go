@@ -2,6 +2,7 @@ package history
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/state"
@@ -90,16 +91,34 @@ func ConversionTimeKey(b []byte, t event.Millis, id string) []byte {
 	return append(state.AppendTime(append(b, byte(state.ConvTimes)), t), id...)
 }
 
+// Flags of the head of a conversion's record.
+const (
+	flagFinal    = 1 << 1
+	flagRestated = 1 << 2
+)
+
+// ConversionChange is what may change of a conversion without writing its path
+// again: Batch.Merge carries it into the record.
+func ConversionChange(rev uint64, final, restated bool, journals, dropped uint32) state.Head {
+	h := state.Head{Rev: rev, N: [2]uint32{journals, dropped}}
+	if final {
+		h.Flags |= flagFinal
+	}
+	if restated {
+		h.Flags |= flagRestated
+	}
+	return h
+}
+
 // AppendValue encodes all that is not in the key.
 func (c *Conversion) AppendValue(b []byte) []byte {
-	b = binary.AppendUvarint(b, c.Rev)
-	var flags byte
+	head := state.Head{Rev: c.Rev, N: [2]uint32{c.Journals, uint32(c.Dropped)}}
 	for i, f := range []bool{c.Dup, c.Final, c.Restated, c.ByID != nil, c.ByOrder != nil} {
 		if f {
-			flags |= 1 << i
+			head.Flags |= 1 << i
 		}
 	}
-	b = append(b, flags)
+	b = head.Append(b)
 	b = appendText(b, c.Person)
 	b = appendText(b, c.Name)
 	b = appendText(b, c.OrderID)
@@ -114,8 +133,6 @@ func (c *Conversion) AppendValue(b []byte) []byte {
 		}
 	}
 	b = appendText(b, c.SessionID)
-	b = binary.AppendUvarint(b, uint64(c.Journals))
-	b = binary.AppendUvarint(b, uint64(c.Dropped))
 	b = binary.AppendUvarint(b, uint64(len(c.Touches)))
 	for i := range c.Touches {
 		t := &c.Touches[i]
@@ -139,10 +156,14 @@ func ParseConversion(key, value []byte, dict *Dict) (*Conversion, error) {
 		return nil, errRecord
 	}
 	c := &Conversion{ID: id, Time: state.Time(rest)}
+	head, value, err := state.CutHead(value)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRecord, err)
+	}
 	d := decoder{b: value, all: string(value)} // one copy for the texts of all touches
-	c.Rev = d.uvarint()
-	flags := d.byte()
-	c.Dup, c.Final, c.Restated = flags&1 != 0, flags&2 != 0, flags&4 != 0
+	c.Rev, c.Journals, c.Dropped = head.Rev, head.N[0], int(head.N[1])
+	flags := head.Flags
+	c.Dup, c.Final, c.Restated = flags&1 != 0, flags&flagFinal != 0, flags&flagRestated != 0
 	c.Person, c.Name, c.OrderID = d.text(), d.text(), d.text()
 	c.Original, c.Currency, c.Dims = event.Micros(d.uvarint()), d.text(), uint32(d.uvarint())
 	c.Reasons, c.Shadow = event.Reasons(d.uvarint()), event.Reasons(d.uvarint())
@@ -152,7 +173,7 @@ func ParseConversion(key, value []byte, dict *Dict) (*Conversion, error) {
 	if flags&16 != 0 {
 		c.ByOrder = parseAdjust(&d)
 	}
-	c.SessionID, c.Journals, c.Dropped = d.text(), uint32(d.uvarint()), int(d.uvarint())
+	c.SessionID = d.text()
 	n := d.uvarint()
 	if n > uint64(len(d.b)) {
 		return nil, d.end("conversion")

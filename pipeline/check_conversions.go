@@ -9,6 +9,7 @@ import (
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/history"
 	"github.com/tributary-data/tributary/state"
+	"github.com/tributary-data/tributary/table"
 )
 
 // checkConversions goes through the conversions in order of time, so that the
@@ -246,11 +247,11 @@ func describePath(touches []event.Touch, dropped int) string {
 func (a *auditor) checkJournal() error {
 	last := ""
 	err := a.scan(state.Journal, func(k, value []byte) error {
-		r, err := journalRow(k, value)
-		if !a.readable.expect(err == nil, "journal %.80q: %v", k[1:], err) || r[1].Text == last {
+		r, err := readJournal(&a.v.e.cfg.Attribution, a.v.e.dict, k, value)
+		if !a.readable.expect(err == nil, "journal %.80q: %v", k[1:], err) || r.conversion == last {
 			return nil
 		}
-		last = r[1].Text
+		last = r.conversion
 		return a.checkJournalOf(last)
 	})
 	if err != nil {
@@ -261,13 +262,14 @@ func (a *auditor) checkJournal() error {
 		if err != nil || !c.Final || !c.Counted() {
 			return nil //nolint:nilerr // checkConversions reports what is not readable
 		}
-		from := journalKey(nil, c.ID+"@")
 		found := false
-		err = a.v.scanRange(from, state.After(from), func(k, value []byte) (bool, error) {
-			r, err := journalRow(k, value)
-			found = err == nil && r[1].Text == c.ID
-			return !found, nil
+		err = a.v.journalOf(c.ID, func(table.Row) bool {
+			found = true
+			return false
 		})
+		if errors.Is(err, errDamaged) {
+			err = nil // reported above
+		}
 		a.journal.expect(found, "conversion %s is final and has no entry", c.ID)
 		return err
 	})
@@ -280,17 +282,15 @@ func (a *auditor) checkJournalOf(id string) error {
 	}
 	type total struct{ ppm, micros int64 }
 	sum := map[key]total{}
-	from := journalKey(nil, id+"@")
-	err := a.v.scanRange(from, state.After(from), func(k, value []byte) (bool, error) {
-		r, err := journalRow(k, value)
-		if err != nil || r[1].Text != id {
-			return true, nil //nolint:nilerr // checkJournal reports what is not readable
-		}
+	err := a.v.journalOf(id, func(r table.Row) bool {
 		at := key{r[2].Text, r[4].Text, r[5].Text, event.Millis(r[3].Int)}
 		t := sum[at]
 		sum[at] = total{t.ppm + r[6].Int, t.micros + r[7].Int}
-		return true, nil
+		return true
 	})
+	if errors.Is(err, errDamaged) {
+		return nil // checkJournal reports what is not readable
+	}
 	if err != nil {
 		return err
 	}

@@ -2,14 +2,11 @@ package pipeline
 
 import (
 	"cmp"
-	"encoding/binary"
-	"fmt"
 	"slices"
 
 	"github.com/tributary-data/tributary/attribution"
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/history"
-	"github.com/tributary-data/tributary/state"
 )
 
 // conversionWork is what a tick does to one conversion.
@@ -415,79 +412,4 @@ func countConversion(n *sums, c *history.Conversion, sign int64) {
 			n[unattributed] += sign
 		}
 	}
-}
-
-// journal writes what changed in the credits of a final conversion.
-func (s *shard) journal(w *conversionWork, before, after []credit, first bool) {
-	type key struct {
-		model string
-		time  event.Millis
-		id    string
-		typ   string
-	}
-	type delta struct{ ppm, micros int64 }
-	diff := map[key]delta{}
-	put := func(list []credit, sign int64) {
-		for i := range list {
-			c := &list[i]
-			k := key{model: c.Model, time: c.touchTime()}
-			if c.touch != nil {
-				k.id, k.typ = c.touch.ID, c.touch.Type
-			}
-			d := diff[k]
-			d.ppm += sign * c.PPM
-			d.micros += sign * int64(c.Micros)
-			diff[k] = d
-		}
-	}
-	put(before, -1)
-	put(after, +1)
-	keys := make([]key, 0, len(diff))
-	for k, d := range diff {
-		if d != (delta{}) {
-			keys = append(keys, k)
-		}
-	}
-	if len(keys) == 0 {
-		return
-	}
-	slices.SortFunc(keys, func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.model, b.model), cmp.Compare(a.time, b.time), cmp.Compare(a.id, b.id), cmp.Compare(a.typ, b.typ))
-	})
-	kind, at := w.cause.kind, w.cause.at
-	if first {
-		kind, at = causeConversion, w.now.Time
-	}
-	for i, k := range keys {
-		d := diff[k]
-		s.key = journalKey(s.key[:0], fmt.Sprintf("%s%06d/%s/%04d", journalPrefix(w.now.ID, w.now.Time), w.now.Journals, k.model, i))
-		s.value = appendJournal(s.value[:0], journalEntry{
-			conversion: w.now.ID, model: k.model, touchTime: k.time, touchID: k.id, touchType: k.typ,
-			ppm: d.ppm, micros: d.micros, cause: kind, at: at,
-		})
-		s.writes.Set(s.key, s.value)
-		s.changed(s.key)
-	}
-	w.now.Journals++
-}
-
-// journalPrefix begins the ids of all entries of a conversion.
-func journalPrefix(id string, t event.Millis) string { return fmt.Sprintf("%s@%d/", id, t) }
-
-func journalKey(b []byte, id string) []byte { return append(append(b, byte(state.Journal)), id...) }
-
-type journalEntry struct {
-	conversion, model, touchID, touchType string
-	touchTime, at                         event.Millis
-	ppm, micros                           int64
-	cause                                 causeKind
-}
-
-func appendJournal(b []byte, j journalEntry) []byte {
-	for _, t := range []string{j.conversion, j.model, j.touchID, j.touchType} {
-		b = state.AppendText(b, t)
-	}
-	b = state.AppendTime(state.AppendTime(b, j.touchTime), j.at)
-	b = binary.AppendVarint(binary.AppendVarint(b, j.ppm), j.micros)
-	return append(b, byte(j.cause))
 }

@@ -169,18 +169,6 @@ func (s *shard) forgetCounted(ev *history.Event) error {
 	return nil
 }
 
-// eraseJournal removes every entry of an erased conversion.
-func (s *shard) eraseJournal(c *history.Conversion) error {
-	from := journalKey(nil, journalPrefix(c.ID, c.Time))
-	end := state.After(from)
-	it := s.reader.Iter()
-	for ok := it.Seek(from); ok && string(it.Key()) < string(end); ok = it.Next() {
-		s.changed(it.Key())
-	}
-	s.writes.DeleteRange(from, end)
-	return it.Err()
-}
-
 // eraseKeys writes the part of an erasure that nothing follows from.
 func (e *Engine) eraseKeys(x *erasure, c *Commit) error {
 	if x == nil {

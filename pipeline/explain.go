@@ -9,7 +9,6 @@ import (
 	"github.com/tributary-data/tributary/attribution"
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/history"
-	"github.com/tributary-data/tributary/state"
 	"github.com/tributary-data/tributary/table"
 )
 
@@ -273,12 +272,8 @@ func (x *explainer) adjustments() error {
 }
 
 func (x *explainer) journal() error {
-	from := []byte(string(rune(state.Journal)) + x.c.ID + "@")
-	return x.v.scanRange(from, state.After(from), func(k, value []byte) (bool, error) {
-		r, err := journalRow(k, value)
-		if err == nil && r[1].Text == x.c.ID {
-			x.out.Journal = append(x.out.Journal, r)
-		}
-		return err == nil, err
+	return x.v.journalOf(x.c.ID, func(r table.Row) bool {
+		x.out.Journal = append(x.out.Journal, r)
+		return true
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/history"
@@ -159,6 +160,11 @@ func (v *View) Find(t *table.Table, prefix table.Row, limit int) ([]table.Row, e
 			take(v.sessionRow(s))
 		}
 		return out, err
+	case table.Journal:
+		if i := strings.LastIndexByte(prefix[0].Text, '@'); i >= 0 {
+			return out, v.journalOf(prefix[0].Text[:i], take)
+		}
+		return nil, nil
 	case table.Verdicts:
 		from := state.AppendText([]byte{byte(state.Verdicts)}, prefix[0].Text)
 		return out, v.scanRange(from, state.After(from), func(k, value []byte) (bool, error) {
@@ -331,8 +337,17 @@ func (v *View) changeOf(key []byte, out []Changed) ([]Changed, error) {
 		})
 		return simple(table.Conversions, conversionRow(c, v.Watermark), nil, nil)
 	case state.Journal:
-		r, err := parsed(journalRow, key, value)
-		return simple(table.Journal, r, table.Row{table.T(string(key[1:]))}, err)
+		if value == nil {
+			if isJournalRecord(key) { // erased: its rows stand in the outbox one by one
+				return out, nil
+			}
+			return simple(table.Journal, nil, table.Row{table.T(string(key[1:]))}, nil)
+		}
+		_, err := v.journalRows(key, value, func(r table.Row) bool {
+			out, _ = simple(table.Journal, r, nil, nil)
+			return true
+		})
+		return out, err
 	case state.Verdicts:
 		full := value
 		if full == nil {

@@ -144,26 +144,3 @@ func deadLetterRow(k, v []byte) (table.Row, error) {
 	}
 	return table.Row{table.T(string(k[1:])), table.T(code), table.T(message), table.T(event.Payload(raw))}, nil
 }
-
-func journalRow(k, v []byte) (table.Row, error) {
-	var text [4]string
-	var err error
-	for i := range text {
-		if text[i], v, err = state.CutText(v); err != nil {
-			return nil, err
-		}
-	}
-	if len(v) < 17 {
-		return nil, errDamaged
-	}
-	touched, at := state.Time(v), state.Time(v[8:])
-	ppm, n := binary.Varint(v[16:])
-	micros, m := binary.Varint(v[16+max(n, 0):])
-	if n <= 0 || m <= 0 || len(v) != 16+n+m+1 {
-		return nil, errDamaged
-	}
-	return table.Row{
-		table.T(string(k[1:])), table.T(text[0]), table.T(text[1]), table.At(touched), table.T(text[2]), table.T(text[3]),
-		table.I(ppm), table.I(micros), table.T(causeKind(v[len(v)-1]).String()), table.At(at),
-	}, nil
-}

@@ -49,6 +49,7 @@ const (
 	causeVerdict
 	causeAdjustment
 	causeIdentity
+	numCauses
 )
 
 func (k causeKind) String() string {

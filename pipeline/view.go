@@ -61,7 +61,7 @@ func (v *View) Scan(t *table.Table, fn func(table.Row) bool) error {
 			return fn(v.sessionRow(s)), nil
 		})
 	case table.Journal:
-		return v.scanRows(state.Journal, journalRow, fn)
+		return v.scanSpace(state.Journal, func(k, value []byte) (bool, error) { return v.journalRows(k, value, fn) })
 	case table.Verdicts:
 		return v.scanRows(state.Verdicts, verdictRow, fn)
 	case table.LateEvents:

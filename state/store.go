@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -28,7 +29,7 @@ import (
 )
 
 // Format is the version of keys and values. A program opens only its own.
-const Format = 2
+const Format = 3
 
 // Options are what a caller chooses when it opens a store.
 type Options struct {
@@ -101,7 +102,14 @@ func openError(dir string, err error) error {
 	if errors.As(err, &errno) && errno.Temporary() || isLockError(err) {
 		return fmt.Errorf("open state in %s: %w; stop that process or name another directory", dir, ErrLocked)
 	}
+	if strings.Contains(err.Error(), "merger name") { // before format 3
+		return versionError(dir, "older")
+	}
 	return fmt.Errorf("open state in %s: %w", dir, err)
+}
+
+func versionError(dir string, have any) error {
+	return fmt.Errorf("open state in %s: %w: it is %v, this program reads %d; use the program that wrote it, or start a new directory and replay", dir, ErrVersion, have, Format)
 }
 
 func (s *Store) checkFormat(readOnly bool) error {
@@ -128,7 +136,7 @@ func (s *Store) checkFormat(readOnly bool) error {
 	case err != nil:
 		return fmt.Errorf("read the format of %s: %w", s.dir, err)
 	case len(v) != 1 || v[0] != Format:
-		return fmt.Errorf("open state in %s: %w: it is %v, this program reads %d; use the program that wrote it, or start a new directory and replay", s.dir, ErrVersion, v, Format)
+		return versionError(s.dir, v)
 	}
 	e, err := s.Get(metaEpoch)
 	if err != nil || len(e) != 4 {
@@ -151,6 +159,7 @@ func (s *Store) pebbleOptions(opt Options) *pebble.Options {
 	o := &pebble.Options{
 		FS:                          s.fs,
 		Comparer:                    comparer,
+		Merger:                      merger,
 		FormatMajorVersion:          pebble.FormatNewest,
 		CacheSize:                   cache,
 		MemTableSize:                64 << 20,
