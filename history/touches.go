@@ -1,6 +1,8 @@
 package history
 
 import (
+	"encoding/binary"
+
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/state"
 )
@@ -77,4 +79,37 @@ func (c *record) event(person string) (*Event, error) {
 	}
 	e.Person = person
 	return e, e.Parse(c.value)
+}
+
+// Times visits the times of all that lies beside the person's events of a kind
+// from a time on, in order, and whether it is of the kind and net.
+func (r *Reader) Times(k event.Kind, person string, from event.Millis, fn func(t event.Millis, net bool)) error {
+	s, w := place(k)
+	r.seek(s, w, person, from, 1<<52, func(key, value []byte) bool {
+		at := 7 + len(person)
+		bucket, off := binary.BigEndian.Uint32(key[1:]), binary.BigEndian.Uint32(key[at:])
+		fn(event.Millis(bucket)*w+event.Millis(off), valueIsNet(value) && event.Kind(value[1]) == k)
+		return true
+	})
+	return r.it.Err()
+}
+
+// First reads the first net event of a kind in [from, to]; nil where there is
+// none.
+func (r *Reader) First(k event.Kind, person string, from, to event.Millis) (first *Event, err error) {
+	s, w := place(k)
+	r.seek(s, w, person, from, to, func(key, value []byte) bool {
+		if !valueIsNet(value) || event.Kind(value[1]) != k {
+			return true
+		}
+		first = &Event{Ref: event.Ref{Person: person}}
+		if err = parseKey(s, key, &first.Ref); err == nil {
+			err = first.Parse(value)
+		}
+		return false
+	})
+	if err == nil {
+		err = r.it.Err()
+	}
+	return first, err
 }

@@ -184,7 +184,7 @@ func script(seed int, events int) (oracle.Config, []oracle.Judged) {
 // system, of opening, committing, folding and closing: synced data only.
 func TestCrashAtEveryOperation(t *testing.T) {
 	cfg, judged := script(7, 60)
-	opt := pipeline.Options{Shards: 2, FoldEvery: 3, SeenBytes: 1 << 20, RecentPersons: 64}
+	opt := pipeline.Options{Shards: 2, FoldEvery: 3, SeenBytes: 1 << 20, RecentPersons: 64, LongRun: 2}
 	const n = 4
 	all := ticks(judged, n)
 	want := apply(t, engineConfig(cfg), opt, n, judged)

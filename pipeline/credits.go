@@ -51,6 +51,7 @@ func (s *shard) load(p *person, k conversionKey, c cause) (*conversionWork, erro
 	}
 	now := *old
 	w.was, w.now, w.loaded = old, &now, true
+	p.takeLeftOut(k, w)
 	return w, nil
 }
 
@@ -102,6 +103,7 @@ func (s *shard) recomputePerson(p *person) error {
 			return err
 		}
 	}
+	s.writeLeftOut(p)
 	return nil
 }
 
@@ -119,7 +121,7 @@ func (s *shard) conversionsInSpans(p *person) error {
 			return err
 		}
 		for _, k := range keys {
-			if s.mayDefer(p, k) {
+			if s.leavesOut(p, k) || s.mayDefer(p, k) {
 				continue
 			}
 			w, err := s.load(p, k, cause{})
@@ -235,15 +237,17 @@ func (s *shard) recomputeConversion(p *person, w *conversionWork) error {
 		}
 	}
 	final := now.Time <= s.e.watermark
-	if !isNew && !w.due && sameConversion(w.was, now) {
+	changed := isNew || !sameConversion(w.was, now)
+	if !changed && !w.due {
 		return nil
 	}
-	changed := isNew || !sameConversion(w.was, now)
 	var before, after []credit
-	if !isNew {
-		before = s.before.of(s.credited(), w.was)
+	if isNew || !sameCredits(w.was, now) {
+		if !isNew {
+			before = s.before.of(s.credited(), w.was)
+		}
+		after = s.after.of(s.credited(), now)
 	}
-	after = s.after.of(s.credited(), now)
 	if w.cause.watermark >= now.Time && (isNew || !saysSame(s.withTouches(w.was, late), now)) {
 		now.Restated = true
 	}
@@ -252,32 +256,36 @@ func (s *shard) recomputeConversion(p *person, w *conversionWork) error {
 	}
 	if final {
 		first := !now.Final
-		if first {
-			before = nil
-		}
 		now.Final = true
 		s.journal(w, before, after, first)
 	}
-	return s.storeConversion(w, final)
+	s.storeConversion(w, final)
+	return nil
 }
 
-// storeConversion writes a conversion's record.
-func (s *shard) storeConversion(w *conversionWork, final bool) error {
-	now, isNew := w.now, w.was == nil
+// storeConversion writes a conversion's record, or what of it changed.
+func (s *shard) storeConversion(w *conversionWork, final bool) {
+	was, now := w.was, w.now
 	now.Rev = s.e.rev
-	s.value = now.AppendValue(s.value[:0])
-	s.writes.Set(history.ConversionKey(s.key[:0], now.ID, now.Time), s.value)
-	s.changed(history.ConversionKey(s.key[:0], now.ID, now.Time))
-	if isNew {
+	key := history.ConversionKey(s.key[:0], now.ID, now.Time)
+	if was != nil && was.Dropped <= now.Dropped && sameButCounts(was, now) {
+		s.writes.Merge(key, history.ConversionChange(now.Rev, now.Final, now.Restated, now.Journals-was.Journals, uint32(now.Dropped-was.Dropped)))
+	} else {
+		s.value = now.AppendValue(s.value[:0])
+		s.writes.Set(key, s.value)
+	}
+	s.ends.note(now, s.credited().MaxTouches)
+	s.changed(key)
+	s.key = key
+	if was == nil {
 		s.writes.Set(history.ConversionTimeKey(s.key[:0], now.Time, now.ID), []byte(now.Person))
 	}
-	if isNew && !final {
+	if was == nil && !final {
 		s.value = history.AppendPending(s.value[:0], now.Person, nil)
 		s.writes.Set(history.PendingKey(s.key[:0], now.Time, now.ID), s.value)
-	} else if !isNew && final && !w.was.Final {
+	} else if was != nil && final && !was.Final {
 		s.writes.Delete(history.PendingKey(s.key[:0], now.Time, now.ID))
 	}
-	return nil
 }
 
 // removeConversion takes out a conversion whose id was used again.
@@ -286,6 +294,7 @@ func (s *shard) removeConversion(w *conversionWork) error {
 	if c == nil {
 		return nil // it came and went within the tick
 	}
+	s.ends.forget(conversionKey{c.ID, c.Time})
 	before := s.before.of(s.credited(), c)
 	w.now = &history.Conversion{ID: c.ID, Time: c.Time, Person: c.Person, Name: c.Name, Currency: c.Currency, Journals: c.Journals}
 	s.rollUp(w, before, nil)
@@ -317,8 +326,22 @@ func saysSame(a, b *history.Conversion) bool {
 
 // sameConversion compares all that is known of a conversion.
 func sameConversion(a, b *history.Conversion) bool {
+	return a.Dropped == b.Dropped && sameButCounts(a, b)
+}
+
+// sameButCounts compares all but what may change without the path being written.
+func sameButCounts(a, b *history.Conversion) bool {
 	return a.Reasons == b.Reasons && a.Shadow == b.Shadow && a.Dup == b.Dup && a.SessionID == b.SessionID &&
-		sameAdjust(a.ByID, b.ByID) && sameAdjust(a.ByOrder, b.ByOrder) && a.Dropped == b.Dropped && slices.Equal(a.Touches, b.Touches)
+		sameAdjust(a.ByID, b.ByID) && sameAdjust(a.ByOrder, b.ByOrder) && sameTouches(a, b)
+}
+
+// sameCredits says whether what credits are made of is the same.
+func sameCredits(a, b *history.Conversion) bool {
+	return a.Counted() == b.Counted() && a.Value() == b.Value() && sameTouches(a, b)
+}
+
+func sameTouches(a, b *history.Conversion) bool {
+	return len(a.Touches) == len(b.Touches) && (len(a.Touches) == 0 || &a.Touches[0] == &b.Touches[0] || slices.Equal(a.Touches, b.Touches))
 }
 
 // credit is a credit row with the touch that it is for.

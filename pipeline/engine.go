@@ -36,6 +36,7 @@ type Options struct {
 	FoldPart      int    // rollup rows that a commit of a cycle writes at the least; 0: 512
 	SeenBytes     int    // memory for remembering ids, over all shards; 0: 1 GiB
 	RecentPersons int    // persons remembered with their latest event, over all shards; 0: 4 million
+	LongRun       int    // events of a person on one path, from which on they are counted in memory; 0: 1024
 	Version       string // of the lists, for the table of verdicts
 }
 
@@ -51,6 +52,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RecentPersons == 0 {
 		o.RecentPersons = 4 << 20
+	}
+	if o.LongRun == 0 {
+		o.LongRun = 1 << 10
 	}
 	return o
 }

@@ -42,7 +42,7 @@ func (s *shard) journal(w *conversionWork, before, after []credit, first bool) {
 	kind, at := w.cause.kind, w.cause.at
 	b := s.value[:0]
 	if first {
-		if len(after) == 0 {
+		if !now.Counted() {
 			return
 		}
 		b = state.AppendTime(append(b, journalPath, byte(causeConversion)), now.Time)

@@ -34,6 +34,7 @@ func drawOptions(t *rapid.T, cfg oracle.Config) pipeline.Options {
 		FoldEvery:     rapid.SampledFrom([]int{0, 1, 3, 64}).Draw(t, "fold every"),
 		SeenBytes:     rapid.SampledFrom([]int{1 << 20, 1 << 11}).Draw(t, "seen bytes"),
 		RecentPersons: rapid.SampledFrom([]int{1 << 10, 7}).Draw(t, "recent persons"),
+		LongRun:       rapid.SampledFrom([]int{1, 2, 4, 1 << 10}).Draw(t, "long run"),
 		Outbox:        rapid.Bool().Draw(t, "outbox"),
 	}
 }

@@ -200,7 +200,7 @@ func (f *pathFinder) runs(person string) error {
 		if k == event.Impression {
 			lookback = cfg.Lookback.Impression
 		}
-		run, err := f.r.Touches(k, person, f.at-lookback.Millis(), f.at, cfg.MaxTouches)
+		run, err := f.e.touchesOf(f.r, k, person, f.at-lookback.Millis(), f.at, cfg.MaxTouches)
 		if err != nil {
 			return err
 		}

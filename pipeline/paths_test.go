@@ -108,7 +108,7 @@ func TestLatePathsAreTheModel(t *testing.T) {
 		logJudged(t, judged)
 		want := oracle.Run(cfg, judged)
 		n := rapid.SampledFrom([]int{1, 2, 3, 8, 4096}).Draw(t, "tick")
-		opt := pipeline.Options{Shards: rapid.SampledFrom([]int{1, 2, 7}).Draw(t, "shards"), NoLateness: true, FoldEvery: 3, SeenBytes: 1 << 20, RecentPersons: 7}
+		opt := pipeline.Options{Shards: rapid.SampledFrom([]int{1, 2, 7}).Draw(t, "shards"), NoLateness: true, FoldEvery: 3, SeenBytes: 1 << 20, RecentPersons: 7, LongRun: rapid.SampledFrom([]int{1, 4, 1 << 10}).Draw(t, "long run")}
 		got := apply(t, engineConfig(cfg), opt, n, judged)
 		report(t, "model", conform.Compare(want.Tables, got.tables, conform.Options{Tables: ordered()}))
 		report(t, "invariant", conform.Invariants(got.tables))

@@ -83,6 +83,8 @@ type shard struct {
 	stats    Counts
 	outbox   [][]byte
 	deferred deferred
+	ends     pathEnds
+	runs     runIndex
 	before   creditBuffer
 	after    creditBuffer
 	summed   creditSums
@@ -135,6 +137,7 @@ type person struct {
 	moved       []moved
 	spans       []span
 	conversions map[conversionKey]*conversionWork
+	leftOut     map[conversionKey]*leftOut
 }
 
 type impressionFlip struct {

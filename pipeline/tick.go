@@ -119,10 +119,14 @@ func (e *Engine) Tick(t *Tick) (*Commit, error) {
 		// These conversions are read, and then their credits made anew.
 		func(s *shard) { s.mailDue(due); s.gather() },
 		(*shard).recompute,
+		(*shard).remember,
 	} {
 		if err := e.parallel(phase); err != nil {
 			return nil, fmt.Errorf("tick %d: %w", e.commit, err)
 		}
+	}
+	if t.Erased != nil {
+		e.forgetCounts()
 	}
 	if err := e.finish(t, c); err != nil {
 		return nil, fmt.Errorf("tick %d: %w", e.commit, err)

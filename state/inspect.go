@@ -53,6 +53,15 @@ func (s *Store) DiskUsage(sp Space) (uint64, error) {
 	return n, nil
 }
 
+// Flush begins to write what is in memory to table files, and does not wait:
+// only what is in files is seen by DiskUsage.
+func (s *Store) Flush() error {
+	if _, err := s.db.AsyncFlush(); err != nil {
+		return fmt.Errorf("flush the memory of %s: %w", s.dir, err)
+	}
+	return nil
+}
+
 // CheckBlocks reads every table file and compares its checksums and order.
 func (s *Store) CheckBlocks() error {
 	if err := s.db.CheckLevels(nil); err != nil {
