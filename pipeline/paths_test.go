@@ -19,6 +19,11 @@ import (
 // conversions, on a grid on which they meet. Ids do not repeat, so that order
 // cannot matter. They arrive in any order: most touches after their conversion.
 func pathHistory(t *rapid.T) []oracle.Judged {
+	return touchHistory(t, rapid.IntRange(1, 4).Draw(t, "conversions"), rapid.IntRange(4, 33).Draw(t, "touches"), 6)
+}
+
+// touchHistory draws the same in greater or smaller.
+func touchHistory(t *rapid.T, conversions, touches, persons int) []oracle.Judged {
 	const start = event.Millis(1772323200000) // 2026-03-01
 	pick := func(what string, n int) int { return rapid.IntRange(0, n-1).Draw(t, what) }
 	var events []event.Event
@@ -37,7 +42,7 @@ func pathHistory(t *rapid.T) []oracle.Judged {
 		return &events[len(events)-1]
 	}
 	who := func() (user, anonymous string) {
-		switch n := pick("who", 6); n {
+		switch n := pick("who", persons); n {
 		case 0, 1:
 			return "1", ""
 		case 5:
@@ -46,12 +51,12 @@ func pathHistory(t *rapid.T) []oracle.Judged {
 			return "", fmt.Sprint(n)
 		}
 	}
-	for range 1 + pick("conversions", 4) {
+	for range conversions {
 		user, anonymous := who()
 		e := add(event.Conversion, 10*event.Hour+event.Millis(pick("at", 30))*event.Hour, user, anonymous)
 		e.Name, e.Amount = "conversion", event.Micros(pick("amount", 1000))
 	}
-	for range 4 + pick("touches", 30) {
+	for range touches {
 		user, anonymous := who()
 		kind := event.Click
 		if rapid.Bool().Draw(t, "impression") {
@@ -108,9 +113,34 @@ func TestLatePathsAreTheModel(t *testing.T) {
 		logJudged(t, judged)
 		want := oracle.Run(cfg, judged)
 		n := rapid.SampledFrom([]int{1, 2, 3, 8, 4096}).Draw(t, "tick")
-		opt := pipeline.Options{Shards: rapid.SampledFrom([]int{1, 2, 7}).Draw(t, "shards"), NoLateness: true, FoldEvery: 3, SeenBytes: 1 << 20, RecentPersons: 7, LongRun: rapid.SampledFrom([]int{1, 4, 1 << 10}).Draw(t, "long run")}
+		opt := pathOptions(t)
 		got := apply(t, engineConfig(cfg), opt, n, judged)
 		report(t, "model", conform.Compare(want.Tables, got.tables, conform.Options{Tables: ordered()}))
+		report(t, "invariant", conform.Invariants(got.tables))
+	})
+}
+
+func pathOptions(t *rapid.T) pipeline.Options {
+	return pipeline.Options{
+		Shards: rapid.SampledFrom([]int{1, 2, 7}).Draw(t, "shards"), NoLateness: true, FoldEvery: 3, SeenBytes: 1 << 20, RecentPersons: 7,
+		LongRun: rapid.SampledFrom([]int{1, 4, 16, 1 << 10}).Draw(t, "long run"),
+	}
+}
+
+// TestBusyPersonsAreTheModel: the same of a few persons with many touches each
+// between their conversions, statuses included.
+func TestBusyPersonsAreTheModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := pathConfig(t)
+		cfg.Attribution.MaxTouches = rapid.IntRange(2, 5).Draw(t, "most")
+		judged := touchHistory(t, 6+rapid.IntRange(0, 10).Draw(t, "conversions"), 40+rapid.IntRange(0, 80).Draw(t, "touches"), 2)
+		n := rapid.SampledFrom([]int{1, 2, 8, 32}).Draw(t, "tick")
+		want, compare := oracle.Run(cfg, judged), conform.Options{Tables: ordered()}
+		if n == 1 {
+			want, compare.Status = oracle.RunWithStatus(cfg, judged), true
+		}
+		got := apply(t, engineConfig(cfg), pathOptions(t), n, judged)
+		report(t, "model", conform.Compare(want.Tables, got.tables, compare))
 		report(t, "invariant", conform.Invariants(got.tables))
 	})
 }
