@@ -265,7 +265,13 @@ func (e *Engine) Close() error {
 	return c.Wait()
 }
 
-// fold writes rollup rows into the commit at hand, as the tick says.
+// foldsAll says whether the tick at hand writes all rollup rows.
+func (e *Engine) foldsAll(f Fold) bool {
+	return f == FoldAll || e.opt.FoldEvery > 0 && e.rollups.since+1 >= e.opt.FoldEvery
+}
+
+// fold writes rollup rows into the commit at hand, as the tick says. Unless these
+// are all, they are as of the commit before.
 func (e *Engine) fold(f Fold, b *state.Batch) {
 	n := uint32(0)
 	changed := func(key []byte) {
@@ -277,12 +283,12 @@ func (e *Engine) fold(f Fold, b *state.Batch) {
 	defer func() { e.published.outbox += int64(n) }() // Tick holds the lock
 	r := e.rollups
 	r.since++
-	if f == FoldAll || e.opt.FoldEvery > 0 && r.since >= e.opt.FoldEvery {
+	if f == FoldAll {
 		r.all(b, e.commit, changed)
 		return
 	}
-	if f == FoldBegin {
-		r.begin(e.commit)
+	if f == FoldBegin && e.commit > 1 {
+		r.begin(e.commit - 1)
 	}
 	r.step(b, changed)
 }

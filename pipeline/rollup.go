@@ -325,8 +325,23 @@ func (r *rollupStore) find(key []byte) (*row, error) {
 	return x, nil
 }
 
-// merge applies the shards' changes and appends them, packed, to packed.
-func (r *rollupStore) merge(shards []*shard, rev uint64, packed []byte) ([]byte, error) {
+// pack encodes the changes of the shard for the commit.
+func (d *deltas) pack(b []byte) []byte {
+	for _, x := range d.delivery {
+		if x.n != (sums{}) {
+			b = appendDelivery(b, x)
+		}
+	}
+	for key, x := range d.rows {
+		if x.n != (sums{}) {
+			b = appendRow(b, key, x)
+		}
+	}
+	return b
+}
+
+// merge applies the shards' changes to the rows.
+func (r *rollupStore) merge(shards []*shard, rev uint64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range shards {
@@ -334,26 +349,24 @@ func (r *rollupStore) merge(shards []*shard, rev uint64, packed []byte) ([]byte,
 			if x.n == (sums{}) {
 				continue
 			}
-			packed = appendDelivery(packed, x)
 			if err := r.deliver(x, rev); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		for key, x := range s.deltas.rows {
 			if x.n == (sums{}) {
 				continue
 			}
-			packed = appendRow(packed, key, x)
 			r.key = append(r.key[:0], key...)
 			y, err := r.find(r.key)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			r.apply(y, &x.n, x.restated, rev)
 		}
 		s.deltas.reset()
 	}
-	return packed, nil
+	return nil
 }
 
 // deliver applies a change of delivery to its minute and its hour.

@@ -89,6 +89,7 @@ type shard struct {
 	after    creditBuffer
 	summed   creditSums
 	sorted   sortedWrites
+	packed   []byte            // changes of the rollups
 	earlier  []history.Counted // buffers of counting clicks
 	stretch  []counted
 	times    []event.Millis

@@ -119,7 +119,7 @@ func (e *Engine) Tick(t *Tick) (*Commit, error) {
 		// These conversions are read, and then their credits made anew.
 		func(s *shard) { s.mailDue(due); s.gather() },
 		(*shard).recompute,
-		(*shard).remember,
+		func(s *shard) { s.remember(); s.packed = s.deltas.pack(s.packed[:0]) },
 	} {
 		if err := e.parallel(phase); err != nil {
 			return nil, fmt.Errorf("tick %d: %w", e.commit, err)
@@ -309,12 +309,7 @@ func (e *Engine) finish(t *Tick, c *Commit) error {
 	if err := e.eraseKeys(t.Erased, c); err != nil {
 		return err
 	}
-	packed := binary.BigEndian.AppendUint64(e.packed[:0], e.rev)
-	packed, err := e.rollups.merge(e.shards, e.rev, packed)
-	if err != nil {
-		return err
-	}
-	e.packed = packed
+	e.packed = binary.BigEndian.AppendUint64(e.packed[:0], e.rev)
 	n := uint32(0)
 	e.published.Lock()
 	defer e.published.Unlock()
@@ -330,22 +325,46 @@ func (e *Engine) finish(t *Tick, c *Commit) error {
 			return err
 		}
 		e.counts.add(&s.stats)
+		e.packed = append(e.packed, s.packed...)
 		s.endTick()
 	}
-	if len(packed) > 8 {
-		c.batch.Set(deltaKey(e.commit), packed)
+	if len(e.packed) > 8 {
+		c.batch.Set(deltaKey(e.commit), e.packed)
 	}
 	e.published.outbox += int64(n)
-	e.fold(t.Fold, c.batch)
 	e.expire(c.batch)
 	e.inputs = t.Inputs
 	m := meta{e.commit, e.watermark, e.maxTime, e.retained, e.counts, e.inputs}
 	c.batch.Set(metaEngine, m.encode())
-	if err := c.batch.Apply(); err != nil {
-		return fmt.Errorf("apply the commit: %w", err)
+	if err := e.foldAndApply(t.Fold, c.batch); err != nil {
+		return err
 	}
 	e.published.commit, e.published.watermark = e.commit, e.watermark
 	e.published.counts, e.published.buckets = e.counts.clone(), e.buckets.Clone()
+	return nil
+}
+
+// foldAndApply ends the batch with the rollup rows that it is to hold and applies
+// it, while the changes of the tick are added to the rows in memory. Only where
+// all rows are written these hold the tick's own changes.
+func (e *Engine) foldAndApply(f Fold, b *state.Batch) error {
+	if e.foldsAll(f) {
+		if err := e.rollups.merge(e.shards, e.rev); err != nil {
+			return err
+		}
+		e.fold(FoldAll, b)
+		return applied(b.Apply())
+	}
+	e.fold(f, b)
+	done := make(chan error, 1)
+	go func() { done <- applied(b.Apply()) }()
+	return errors.Join(e.rollups.merge(e.shards, e.rev), <-done)
+}
+
+func applied(err error) error {
+	if err != nil {
+		return fmt.Errorf("apply the commit: %w", err)
+	}
 	return nil
 }
 
