@@ -17,7 +17,7 @@ GOFUMPT := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)
 TEST_TIMEOUT ?= 40m
 FUZZTIME ?= 30s
 
-.PHONY: up down ui test-ui check-ui docs build test test-web test-go check lint format vet bench demo fuzz clean
+.PHONY: up down ui test-ui check-ui docs build test test-web test-go check lint format vet cross bench demo fuzz clean
 
 build:
 	$(GO) build -o $(BIN)/tributary .
@@ -47,6 +47,11 @@ lint: $(GOLANGCI)
 
 format: $(GOFUMPT)
 	$(GOFUMPT) -w .
+
+# What a release is made for. Nothing else compiles what only macOS compiles.
+cross:
+	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
+	echo "$$target"; CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null . || exit 1; done
 
 bench: build
 	$(BIN)/tributary bench

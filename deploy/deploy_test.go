@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -134,6 +135,48 @@ func TestAlerts(t *testing.T) {
 	}
 	if n < 10 {
 		t.Errorf("%d alerts were read", n)
+	}
+}
+
+// TestAlertsFire: alerts_test.yml has series that every alert fires on, and some
+// that it does not. promtool says whether that is so, where it is installed.
+func TestAlertsFire(t *testing.T) {
+	var alerts struct {
+		Groups []struct{ Rules []struct{ Alert string } }
+	}
+	readYAML(t, "prometheus/alerts.yml", &alerts)
+	var tests struct {
+		Tests []struct {
+			Rules []struct {
+				Alert    string `yaml:"alertname"`
+				Expected []any  `yaml:"exp_alerts"`
+			} `yaml:"alert_rule_test"`
+		}
+	}
+	readYAML(t, "prometheus/alerts_test.yml", &tests)
+	fires, quiet := map[string]bool{}, map[string]bool{}
+	for _, x := range tests.Tests {
+		for _, r := range x.Rules {
+			if len(r.Expected) > 0 {
+				fires[r.Alert] = true
+			} else {
+				quiet[r.Alert] = true
+			}
+		}
+	}
+	for _, g := range alerts.Groups {
+		for _, r := range g.Rules {
+			if !fires[r.Alert] || !quiet[r.Alert] {
+				t.Errorf("%s: has series that fire %t, series that do not %t", r.Alert, fires[r.Alert], quiet[r.Alert])
+			}
+		}
+	}
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("promtool is not installed: the series were not evaluated")
+	}
+	if out, err := exec.CommandContext(t.Context(), promtool, "test", "rules", "prometheus/alerts_test.yml").CombinedOutput(); err != nil {
+		t.Errorf("promtool: %v\n%s", err, out)
 	}
 }
 

@@ -114,6 +114,7 @@ func (s *shard) admitImpression(it *item) error {
 	if ev.Person == "" {
 		return nil
 	}
+	s.latest.add(it.person, ev.Time)
 	maybe, certain := s.recent.reaches(it.person, ev.Time)
 	if maybe && !certain {
 		var err error
@@ -184,7 +185,7 @@ func (s *shard) admitEvent(it *item) error {
 	h := &history.Event{Ref: ref, Kind: ev.Kind, Dims: it.dims.ID, Amount: ev.Amount, IP: ev.IP, UA: it.ua}
 	h.Reasons, h.Shadow = s.e.modes.split(ev.Lists)
 	maybe, _ := s.recent.reaches(it.person, ev.Time)
-	p.changes[ref] = &change{ev: h, cause: it.cause, tail: !maybe}
+	p.changes[ref] = &change{ev: h, cause: it.cause, tail: !maybe, alone: s.isAlone(it)}
 	*it.result = Accepted
 	if ev.Kind == event.Click {
 		s.stats.Clicks++
@@ -197,6 +198,13 @@ func (s *shard) admitEvent(it *item) error {
 		s.recent.add(it.person, ev.Time)
 	}
 	return nil
+}
+
+// isAlone says that nothing of the event's person lies within the gap of a
+// session before it, nor after it.
+func (s *shard) isAlone(it *item) bool {
+	maybe, _ := s.recent.reaches(it.person, it.ev.Time-s.e.cfg.Sessions.Gap.Millis())
+	return !maybe
 }
 
 // admitByID takes what its event id alone identifies. This shard owns the id;

@@ -135,7 +135,8 @@ func Open(cfg Config, store *state.Store, opt Options) (*Engine, error) {
 			e: e, id: i, deltas: newDeltas(cfg.Attribution.Lookback.Greatest().Millis()), mail: make([]mail, opt.Shards),
 			writes:      store.NewBatch(),
 			impressions: newSeen(e.maxTime, opt.SeenBytes*3/4/opt.Shards), others: newSeen(e.maxTime, opt.SeenBytes/4/opt.Shards),
-			recent: newRecent(e.maxTime, opt.RecentPersons/opt.Shards),
+			recent: newRecent(e.maxTime, opt.RecentPersons/opt.Shards), clicked: newRecent(e.maxTime, opt.RecentPersons/opt.Shards/4),
+			latest: newLatest(e.maxTime),
 			people: map[string]*person{}, ids: map[string][]history.Known{},
 			linked: map[string]string{}, members: map[string]map[string]membership{},
 		})

@@ -116,6 +116,7 @@ func (s *shard) updateSessions(p *person, changes []*change) error {
 	var added []sessionize.Item
 	var removed []event.Ref
 	because := map[event.Ref]cause{}
+	alone := false // there is no session near
 	for _, c := range changes {
 		if !s.e.cfg.Sessions.Counts(c.ev.Kind) || c.net() == c.wasNet() {
 			continue
@@ -133,7 +134,7 @@ func (s *shard) updateSessions(p *person, changes []*change) error {
 			if err != nil {
 				return err
 			}
-			added = append(added, it)
+			added, alone = append(added, it), c.alone
 		} else {
 			removed = append(removed, c.ev.Ref)
 		}
@@ -152,7 +153,8 @@ func (s *shard) updateSessions(p *person, changes []*change) error {
 	if from > to {
 		return nil
 	}
-	return s.sessionsAround(p, from, to, added, removed, because)
+	alone = alone && from == to && len(changes) == 1
+	return s.sessionsAround(p, from, to, alone, added, removed, because)
 }
 
 // takeFromSession takes a forgotten event out of the counts of its session. The
@@ -179,15 +181,19 @@ func (s *shard) sessionItem(ev *history.Event) (sessionize.Item, error) {
 }
 
 // sessionsAround changes the sessions within the gap of [from, to].
-func (s *shard) sessionsAround(p *person, from, to event.Millis, added []sessionize.Item, removed []event.Ref, because map[event.Ref]cause) error {
+func (s *shard) sessionsAround(p *person, from, to event.Millis, alone bool, added []sessionize.Item, removed []event.Ref, because map[event.Ref]cause) error {
 	gap := s.e.cfg.Sessions.Gap.Millis()
-	old, err := s.reader.Sessions(p.id, from-gap, to+gap)
-	if err != nil {
-		return err
+	var old []*history.Session
+	if !alone {
+		var err error
+		if old, err = s.reader.Sessions(p.id, from-gap, to+gap); err != nil {
+			return err
+		}
 	}
 	if len(old) == 0 && len(added) == 0 {
 		return nil
 	}
+	hash := hashText(p.id)
 	before := make([]event.Session, len(old))
 	for i, x := range old {
 		before[i] = x.Session
@@ -211,7 +217,12 @@ func (s *shard) sessionsAround(p *person, from, to event.Millis, added []session
 			}
 			return err
 		},
-		Impressions: func(from, to event.Millis) (int64, error) { return s.reader.CountImpressions(p.id, from, to) },
+		Impressions: func(from, to event.Millis) (int64, error) {
+			if !s.latest.mayHave(hash, from, to) {
+				return 0, nil
+			}
+			return s.reader.CountImpressions(p.id, from, to)
+		},
 	})
 	if err != nil {
 		return err

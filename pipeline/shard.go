@@ -72,6 +72,8 @@ type shard struct {
 	impressions *seen   // duplicates among impressions
 	others      *seen   // among clicks and behavioural events
 	recent      *recent // persons with more than impressions
+	clicked     *recent // rule keys with clicks
+	latest      *latest // impressions
 
 	items    []*item
 	people   map[string]*person
@@ -156,6 +158,7 @@ type change struct {
 	existed bool
 	removed bool
 	tail    bool // nothing of the person lay at or after it
+	alone   bool // nor within the gap of a session before it
 	// forgotten: history does not hold it any more, nor what lay around it.
 	forgotten bool
 	cause     cause

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/zeebo/xxh3"
@@ -77,6 +78,9 @@ func (s *shard) countClicks() {
 			s.fail(err)
 			return
 		}
+		for i := range facts[:n] {
+			s.clicked.add(facts[i].hash(), facts[i].ref.Time)
+		}
 		facts = facts[n:]
 	}
 }
@@ -95,6 +99,11 @@ func (s *shard) countKey(rule *fraud.ClickRule, facts []clickFact) error {
 	widest := event.Millis(0)
 	for _, w := range rule.Windows {
 		widest = max(widest, w.Span)
+	}
+	if c := &facts[0]; len(facts) == 1 && !s.wasClicked(c, c.ref.Time-widest) {
+		s.stretch = append(s.stretch[:0], counted{history.Counted{Ref: c.ref}, c})
+		s.judgeStretch(rule, s.stretch, 0)
+		facts = nil
 	}
 	for len(facts) > 0 {
 		first := &facts[0]
@@ -150,6 +159,15 @@ func (s *shard) countKey(rule *fraud.ClickRule, facts []clickFact) error {
 	}
 	return nil
 }
+
+// wasClicked says whether the key of a click may have one that is stored at or
+// after from.
+func (s *shard) wasClicked(c *clickFact, from event.Millis) bool {
+	maybe, _ := s.clicked.reaches(c.hash(), from)
+	return maybe
+}
+
+func (c *clickFact) hash() uint64 { return binary.BigEndian.Uint64(c.key[:]) }
 
 func (s *shard) judgeStretch(rule *fraud.ClickRule, list []counted, from int) {
 	times := slices.Grow(s.times[:0], len(list))[:len(list)]

@@ -16,7 +16,7 @@ func (s *shard) takeConversions() {
 			p := s.person(ev.Person)
 			h := &history.Event{Ref: ev.Ref(), Kind: ev.Kind, Dims: it.dims.ID, Amount: ev.Amount, IP: ev.IP, UA: it.ua}
 			h.Reasons, h.Shadow = s.e.modes.split(ev.Lists)
-			p.changes[h.Ref] = &change{ev: h, cause: it.cause}
+			p.changes[h.Ref] = &change{ev: h, cause: it.cause, alone: s.isAlone(it)}
 			s.recent.add(it.person, ev.Time)
 			w := s.work(p, conversionKey{ev.ID, ev.Time}, it.cause)
 			w.now = &history.Conversion{
@@ -148,6 +148,9 @@ func (s *shard) isFastClick(p *person, click *history.Event) (bool, error) {
 	}
 	hit := false
 	below := s.e.cfg.Fraud.Rules.FastClick.Below.Millis()
+	if !s.latest.mayHave(hashText(p.id), click.Time-below+1, click.Time) {
+		return false, nil
+	}
 	err = s.e.impressionsOf(s.reader, p.id, click.Time-below+1, click.Time, func(imp *history.Event) bool {
 		if imp.Ref.Compare(click.Ref) > 0 {
 			return true

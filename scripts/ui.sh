@@ -5,6 +5,8 @@
 #   scripts/ui.sh test    unit tests, then browser tests against the real program
 #   scripts/ui.sh check   types, a rebuild that must equal what is committed, sizes
 #   scripts/ui.sh shots   the pictures of docs/img
+#   scripts/ui.sh latency from an event's arrival to the painted figure
+#   scripts/ui.sh load    what a first visit costs: bytes, requests, time
 # It needs node (20.19 or later) and npm; browser tests also need Chromium and go.
 set -eu
 cd "$(dirname "$0")/../web/ui"
@@ -51,8 +53,14 @@ shots)
 	install
 	npm run --silent shots
 	;;
+latency | load) # what follows are the options, see web/ui/e2e
+	install
+	what=$1
+	shift
+	node "e2e/$what.mjs" "$@"
+	;;
 *)
-	sed -n '2,8p' "$0" | sed 's/^# \{0,1\}//' >&2
+	sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//' >&2
 	exit 2
 	;;
 esac

@@ -101,7 +101,7 @@ func (s *Server) pipelineAlerts(q *query, st *Status, t *traffic) []*alert {
 	if st.Paused != "" {
 		add(&alert{
 			kind: "intake_paused", severity: "critical", title: "No events are taken in", detail: st.Paused,
-			action: "Make room on the disk, raise state.disk_budget, or shorten lookbacks (tributary state plan says what they need). Senders get 503 and should keep their events until then.",
+			action: "Do what the reason says: make room on the disk, or bring the sink back that the outbox waits for. Senders get 503 and should keep their events until then.",
 			since:  q.now.Floor(event.Minute), stake: t.usualSpend(event.Hour, "usual spend of an hour, which is not counted for now"),
 		})
 	}

@@ -2,12 +2,14 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/csv"
 	"hash/fnv"
 	"mime"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/table"
@@ -87,10 +89,44 @@ type encoded struct {
 	epoch  string
 	seq    uint64
 	tag    string // empty: made of the body
+
+	packing sync.Once
+	packed  []byte // the body in gzip; only packing writes it
+}
+
+// leastPacked is the length from which on packing a body is worth the time.
+const leastPacked = 2 << 10
+
+var packers = sync.Pool{New: func() any {
+	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return z
+}}
+
+// pack is the body in gzip, made once for all who are given this answer.
+func (e *encoded) pack() []byte {
+	e.packing.Do(func() {
+		z := packers.Get().(*gzip.Writer)
+		defer packers.Put(z)
+		var b bytes.Buffer
+		z.Reset(&b)
+		_, _ = z.Write(e.body) // a buffer takes everything
+		_ = z.Close()
+		e.packed = b.Bytes()
+	})
+	return e.packed
 }
 
 func (e *encoded) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
+	h.Add("Vary", "Accept-Encoding")
+	body := e.body
+	if len(body) >= leastPacked && takesEncoding(r, "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		body = e.pack()
+	}
 	h.Set("Content-Type", e.media)
 	if e.next != "" {
 		h.Set("X-Next-Cursor", e.next)
@@ -102,7 +138,7 @@ func (e *encoded) write(w http.ResponseWriter, r *http.Request) {
 	if e.tag != "" {
 		h.Set("ETag", e.tag)
 	}
-	send(w, r, e.status, e.body)
+	send(w, r, e.status, body)
 }
 
 func (a *answer) write(w http.ResponseWriter, r *http.Request) { a.encode(mediaJSON).write(w, r) }
@@ -133,6 +169,7 @@ func sendFresh(w http.ResponseWriter, r *http.Request, status int, body []byte, 
 		}
 		if notModified(r, h.Get("ETag")) {
 			h.Del("Content-Type")
+			h.Del("Content-Encoding")
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}

@@ -417,7 +417,7 @@ func TestRevokedKeyEndsTheStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wait, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	wait, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	header := http.Header{"Authorization": {"Bearer " + text}}
 	conn, _, err := websocket.Dial(wait, "ws://"+l.Addr().String()+"/v1/live?ch=kpis", &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // of a socket that is open it is nil

@@ -22,6 +22,7 @@ type metrics struct {
 	refused  *prometheus.CounterVec
 
 	turnedAway prometheus.Counter
+	warmLeft   prometheus.Gauge
 	*liveMetrics
 	handler http.Handler
 }
@@ -43,7 +44,8 @@ func newMetrics(reg *prometheus.Registry, view View) *metrics {
 		m.refused.WithLabelValues(why)
 	}
 	m.turnedAway = prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_http_connections_refused_total", Help: "Connections closed at once because server.limits allows no more."})
-	reg.MustRegister(m.refused, m.turnedAway)
+	m.warmLeft = prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_read_ahead_hours_left", Help: "Hours of the last 31 days whose sums are still to be read ahead of the first question; 0 when done."})
+	reg.MustRegister(m.refused, m.turnedAway, m.warmLeft)
 	m.liveMetrics = newLiveMetrics(reg)
 	for _, result := range []string{"accepted", "duplicate", "late", "rejected"} {
 		m.bodies.WithLabelValues(result) // so that rates exist from the start
@@ -68,6 +70,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	dReady     = desc("ready", "1 when the pipeline is ready.")
 	dDegraded  = desc("degraded_reasons", "How many things are wrong although the pipeline works on.")
+	dPaused    = desc("intake_paused", "1 while no records are taken in, because the disk or the outbox is full.")
 	dInfo      = desc("build_info", "1; the version is the label.", "version")
 	dWatermark = desc("watermark_timestamp_seconds", "The watermark; absent before the first record.")
 	dCommit    = desc("commit_number", "Number of the last durable commit.")
@@ -104,6 +107,7 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(dReady, one(st.Ready))
 	gauge(dDegraded, float64(len(st.Degraded)))
+	gauge(dPaused, one(st.Paused != ""))
 	gauge(dInfo, 1, st.Version)
 	if st.Watermark != event.NoTime && st.Watermark != event.EndOfTime {
 		gauge(dWatermark, float64(st.Watermark)/1000)

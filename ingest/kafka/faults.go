@@ -12,6 +12,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tributary-data/tributary/internal/kafkaconn"
 )
 
 // lossKind is how what comes next was lost.
@@ -33,7 +35,7 @@ type loss struct {
 	topicID string
 	next    int64 // the offset that comes next
 	epoch   int32
-	resume  int64 // where the log goes on, where that is known
+	resume  int64 // where the log goes on; -1 where that is not known
 
 	reported bool
 	text     string // for people
@@ -90,7 +92,7 @@ func explain(err error, c Config, topicName string) string {
 		topicName = strings.Join(c.Topics, " or ")
 	}
 	var eof *kgo.ErrFirstReadEOF
-	var shake *handshakeError
+	var shake *kafkaconn.HandshakeError
 	var unknownCA x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var record tls.RecordHeaderError
@@ -136,7 +138,7 @@ func explain(err error, c Config, topicName string) string {
 func (c Config) where() string { return strings.Join(c.Brokers, ",") }
 
 func (c Config) who() string {
-	if c.usesSASL() && c.SASL.Username != "" {
+	if kafkaconn.UsesSASL(c.SecurityProtocol) && c.SASL.Username != "" {
 		return "user " + c.SASL.Username
 	}
 	return "this program"

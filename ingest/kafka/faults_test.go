@@ -99,42 +99,6 @@ func TestPartitionsMove(t *testing.T) {
 	})
 }
 
-// lossCase makes a loss while a source is running or stopped.
-type lossCase struct {
-	name     string
-	lose     func(b *bench) // after 30 records, of which all are read
-	says     []string
-	earliest []string // what comes after the first 30 records, with records n0000 to n0009 produced after the loss
-	latest   []string
-}
-
-func lossCases() []lossCase {
-	return []lossCase{
-		{
-			name: "recreated",
-			lose: func(b *bench) {
-				b.deleteTopic("clicks")
-				b.topic("clicks", 1)
-				b.produce("clicks", 0, numbered("n", 0, 10)...)
-			},
-			says:     []string{"clicks/0", "made anew", "offset 30", "holds 0 to 9", "--on-data-loss"},
-			earliest: numbered("n", 0, 10),
-			latest:   []string{},
-		},
-		{
-			name: "deleted before it was read",
-			lose: func(b *bench) {
-				b.produce("clicks", 0, numbered("lost", 0, 5)...)
-				b.trim("clicks", 0, 35)
-				b.produce("clicks", 0, numbered("n", 0, 10)...)
-			},
-			says:     []string{"clicks/0", "offset 30 is next", "deleted before it was read", "holds 35 to 44", "--on-data-loss"},
-			earliest: numbered("n", 0, 10),
-			latest:   []string{},
-		},
-	}
-}
-
 func (b *bench) deleteTopic(name string) {
 	b.t.Helper()
 	r, err := b.adm.DeleteTopic(b.t.Context(), name)
@@ -172,12 +136,12 @@ func TestLossStops(t *testing.T) {
 	for _, c := range lossCases() {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t)
+				b := c.bench(t)
 				defer b.close()
 				b.cfg.Topics = []string{"clicks", "views"}
 				b.topic("clicks", 1)
 				b.topic("views", 1)
-				b.produce("clicks", 0, numbered("a", 0, 30)...)
+				c.write(b)
 				_, stop := b.start()
 				b.has("clicks/0", numbered("a", 0, 30)...)
 				stop()
@@ -200,8 +164,8 @@ func TestLossStops(t *testing.T) {
 						t.Errorf("a stopped partition was read: %q", got[30:])
 					}
 					st := s.Status()
-					if len(st.Problems) != 1 || !st.Partitions[0].Stopped {
-						t.Errorf("the status says %q, stopped %v", st.Problems, st.Partitions[0].Stopped)
+					if len(st.Problems) != 1 || !st.Partitions[0].Stopped || st.Losses[string(c.kind)] != 1 {
+						t.Errorf("the status says %q, stopped %v, losses %v; want one loss %s", st.Problems, st.Partitions[0].Stopped, st.Losses, c.kind)
 					}
 					stop()
 				}
@@ -220,16 +184,16 @@ func TestLossChosen(t *testing.T) {
 	for _, c := range lossCases() {
 		for _, policy := range []string{earliest, latest} {
 			for _, running := range []bool{false, true} {
-				if running && c.name != "recreated" {
-					continue // what is deleted may have been read
+				if running && c.stopped {
+					continue
 				}
 				t.Run(fmt.Sprintf("%s/%s/running=%v", c.name, policy, running), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						b := newBench(t)
+						b := c.bench(t)
 						defer b.close()
 						b.cfg.OnDataLoss = policy
 						b.topic("clicks", 1)
-						b.produce("clicks", 0, numbered("a", 0, 30)...)
+						c.write(b)
 						s, stop := b.start()
 						b.has("clicks/0", numbered("a", 0, 30)...)
 						if !running {

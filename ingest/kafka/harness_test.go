@@ -186,6 +186,8 @@ type bench struct {
 	log     *logBuffer
 	wire    func(*Options)
 	dial    []string // of real brokers; nil: the fake ones
+	opts    []kfake.Opt
+	dir     string // where logs are, and are kept; empty: in memory
 }
 
 // logBuffer keeps what was logged.
@@ -209,14 +211,18 @@ func (l *logBuffer) String() string {
 // newBench is for use inside a synctest bubble.
 func newBench(t *testing.T, opts ...kfake.Opt) *bench {
 	t.Helper()
-	b := &bench{t: t, net: &kfake.VirtualNetwork{}, ledger: newLedger(), log: &logBuffer{}}
-	b.cluster = kfake.MustCluster(append([]kfake.Opt{kfake.ListenFn(b.net.Listen), kfake.NumBrokers(2), kfake.Ports(9092, 9093)}, opts...)...)
+	b := &bench{t: t, net: &kfake.VirtualNetwork{}, ledger: newLedger(), log: &logBuffer{}, opts: opts}
+	b.cluster = b.newCluster()
 	b.cl = b.client()
 	b.adm = kadm.NewClient(b.cl)
 	b.cfg = DefaultConfig()
 	b.cfg.Brokers = []string{"127.0.0.1:9092"}
 	b.cfg.Topics = []string{"clicks"}
 	return b
+}
+
+func (b *bench) newCluster() *kfake.Cluster {
+	return kfake.MustCluster(append([]kfake.Opt{kfake.ListenFn(b.net.Listen), kfake.NumBrokers(2), kfake.Ports(9092, 9093)}, b.opts...)...)
 }
 
 func (b *bench) client(opts ...kgo.Opt) *kgo.Client {

@@ -84,7 +84,7 @@ func (s *Source) noteFault(topicName string, err error) {
 func (p *partition) fetched(f kgo.FetchTopicPartition) {
 	p.mu.Lock()
 	current := p.mu.live >= 0 && p.mu.live == p.mu.gen && p.mu.loss == nil
-	next, id, epoch := p.mu.next, p.mu.handed.TopicID, p.mu.handed.Epoch
+	next, id, epoch := p.mu.next, p.mu.handed.TopicID, p.mu.epoch
 	if current && f.Err == nil {
 		p.mu.fault = ""
 	}
@@ -108,6 +108,14 @@ func (p *partition) fetched(f kgo.FetchTopicPartition) {
 	case first < next:
 		// The client went back by itself: the log was cut below where we are.
 		lost.kind, lost.resume = truncated, first
+		p.lose(lost)
+		return
+	case f.Records[0].LeaderEpoch >= 0 && f.Records[0].LeaderEpoch < epoch:
+		// Epochs grow along a log. One that is smaller than that of the record
+		// before it was written to another log: this one was put back to an
+		// earlier time, epochs and all, and has grown past where we are, so that
+		// no broker can tell. Where the two part is not known.
+		lost.kind, lost.resume = truncated, -1
 		p.lose(lost)
 		return
 	case first > next && f.LogStartOffset > next:

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/internal/kafkaconn"
 )
 
 // registry turns records in Confluent's wire format (a zero byte, the number of
@@ -88,8 +89,8 @@ func newRegistry(c SchemaRegistry, s Surroundings, limit time.Duration) (*regist
 	if s.Dial != nil {
 		transport.DialContext = s.Dial
 	}
-	if c.TLS != (TLS{}) {
-		config, err := c.TLS.load("kafka.schema_registry.tls", s)
+	if c.TLS != (kafkaconn.TLS{}) {
+		config, err := c.TLS.Load("kafka.schema_registry.tls", s.Path)
 		if err != nil {
 			return nil, err
 		}
@@ -101,13 +102,13 @@ func newRegistry(c SchemaRegistry, s Surroundings, limit time.Duration) (*regist
 	}
 	switch {
 	case c.Username != "":
-		password, err := secretOf("kafka.schema_registry.password", c.Password, c.PasswordFile, s)
+		password, err := kafkaconn.ReadSecret("kafka.schema_registry.password", c.Password, c.PasswordFile, s.Path)
 		if err != nil {
 			return nil, err
 		}
 		opts = append(opts, sr.BasicAuth(c.Username, password))
 	case c.Token != "" || c.TokenFile != "":
-		token, err := secretOf("kafka.schema_registry.token", c.Token, c.TokenFile, s)
+		token, err := kafkaconn.ReadSecret("kafka.schema_registry.token", c.Token, c.TokenFile, s.Path)
 		if err != nil {
 			return nil, err
 		}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/tributary-data/tributary/internal/kafkaconn"
 )
 
 // survey asks the brokers what there is: topics, partitions, ends. It joins what
@@ -342,7 +344,7 @@ func (s *Source) surveyEnds(ctx context.Context, topics []string) {
 		if stuck {
 			// Nothing comes although something should: the last records of a
 			// compacted log may have gone. The next survey counts it.
-			if empty, next, err := probe(ctx, s.cl, p.topic, p.n, at, s.cfg.timeout()); err == nil && empty {
+			if empty, next, err := kafkaconn.Probe(ctx, s.cl, p.topic, p.n, at, s.cfg.timeout()); err == nil && empty {
 				p.mu.Lock()
 				p.mu.gap = next
 				p.mu.Unlock()

@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/tributary-data/tributary/internal/kafkaconn"
 )
 
 // Finding is what one check of Verify found.
@@ -124,7 +126,7 @@ func readable(ctx context.Context, cl *kgo.Client, c Config, name string, d kadm
 		from, _ := start.Lookup(name, n)
 		to, _ := end.Lookup(name, n)
 		records += to.Offset - from.Offset
-		if _, _, err := probe(ctx, cl, name, n, to.Offset, c.timeout()); err != nil {
+		if _, _, err := kafkaconn.Probe(ctx, cl, name, n, to.Offset, c.timeout()); err != nil {
 			return 0, err
 		}
 	}

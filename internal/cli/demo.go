@@ -25,7 +25,7 @@ the address of the dashboard.`,
 		flags: func(fs *flag.FlagSet) {
 			fs.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "`ADDR` of dashboard and API; port 0 picks a free one")
 			fs.StringVar(&o.Data, "data", "", "data `DIR`, kept at the end (default: a temporary one)")
-			fs.IntVar(&o.Rate, "rate", 10, "number `N` of live events a second")
+			fs.IntVar(&o.Rate, "rate", 6, "number `N` of live events a second")
 			fs.Uint64Var(&o.Seed, "seed", 1, "`N` that the traffic is drawn from")
 		},
 		run: func(ctx context.Context, env *Env, _ []string) error {

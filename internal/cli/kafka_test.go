@@ -238,6 +238,7 @@ func TestKafka(t *testing.T) {
 	k := testkit.StartKafka(t)
 	t.Run("program killed", func(t *testing.T) { kafkaKillProgram(t, k) })
 	t.Run("broker killed", func(t *testing.T) { kafkaKillBroker(t, k) })
+	t.Run("log put back", func(t *testing.T) { kafkaPutBack(t, k) })
 	t.Run("validate", func(t *testing.T) { kafkaValidate(t, k) })
 }
 
@@ -284,7 +285,7 @@ func kafkaKillBroker(t *testing.T, k *testkit.Kafka) {
 	for range 2 {
 		time.Sleep(500 * time.Millisecond)
 		k.Kill()
-		testkit.WaitUntil(t, time.Minute, "the broker to be missed", func() bool { return s.lag() == -1 })
+		testkit.WaitUntil(t, 2*time.Minute, "the broker to be missed", func() bool { return s.lag() == -1 })
 		k.Start()
 	}
 	if err := <-done; err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/tributary-data/tributary/configs"
@@ -61,49 +62,36 @@ func runDemo(ctx context.Context, env *Env, o demoOptions) (err error) {
 	return service.Run(ctx, service.Options{Config: cfg, Stdout: env.Stdout, Log: newLog(configs.Default().Log, env.Stderr), Version: buildVersion(), Feed: &demoFeed{o}})
 }
 
-// demoFeed is the simulator's traffic: a day and a bit of history at once, then
-// what arrives while the demo runs.
+// demoFeed is the simulator's traffic: two days and a bit of history at once,
+// then what arrives while the demo runs.
 type demoFeed struct{ o demoOptions }
 
 func (f *demoFeed) Name() string { return "generator" }
 
-// maxHistory bounds the rate of the demo's past, so that it starts in seconds
-// whatever the rate of its present.
-const maxHistory = 10
+const (
+	// demoHistory lets the last 24 hours be compared with the 24 before them;
+	// the first hour or two fill up, as nobody comes back yet.
+	demoHistory = 50 * event.Hour
 
-// portion is how many records are handed in at once.
-const portion = 16 << 10
+	// maxHistory bounds the rate of the demo's past, so that it starts in seconds
+	// whatever the rate of its present.
+	maxHistory = 10
 
-// Run begins a day and a bit before now, or, on a state that has seen traffic,
-// where that ends: with people of its own, so that no id comes twice.
+	// portion is how many records are handed in at once.
+	portion = 16 << 10
+)
+
+// Run begins two days and a bit before now, or, on a state that has seen
+// traffic, where that ends: with people of its own, so that no id comes twice.
 func (f *demoFeed) Run(ctx context.Context, since event.Millis, submit func(context.Context, []service.FeedRecord) error, ready func()) error {
 	start := event.Millis(time.Now().UnixMilli())
-	opt := generate.LiveOptions{Seed: f.o.Seed, Rate: float64(f.o.Rate), HistoryRate: float64(min(f.o.Rate, maxHistory)), Start: start}
+	opt := generate.LiveOptions{Seed: f.o.Seed, Rate: float64(f.o.Rate), HistoryRate: float64(min(f.o.Rate, maxHistory)), Start: start, History: demoHistory}
 	if since != event.NoTime {
 		opt.Seed += uint64(since)
-		if gone := start - since; gone < 26*event.Hour {
-			opt.History = max(gone, event.Minute)
-		}
+		opt.History = min(max(start-since, event.Minute), demoHistory)
 	}
 	traffic := generate.NewLive(opt)
-	var batch []service.FeedRecord
-	send := func(least int, items []generate.Item) error {
-		for _, it := range items {
-			batch = append(batch, service.FeedRecord{Topic: it.Topic, Raw: it.Raw})
-		}
-		if len(batch) == 0 || len(batch) < least {
-			return nil
-		}
-		err := submit(ctx, batch)
-		batch = batch[:0]
-		return err
-	}
-	for at := traffic.Begin(); at < start; at += event.Hour / 4 {
-		if err := send(portion, traffic.Next(min(at+event.Hour/4, start))); err != nil {
-			return err
-		}
-	}
-	if err := send(0, nil); err != nil {
+	if err := sendPast(ctx, traffic, start, submit); err != nil {
 		return err
 	}
 	ready()
@@ -114,9 +102,51 @@ func (f *demoFeed) Run(ctx context.Context, since event.Millis, submit func(cont
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
-			if err := send(0, traffic.Next(event.Millis(now.UnixMilli()))); err != nil {
-				return err
+			if records := feedRecords(nil, traffic.Next(event.Millis(now.UnixMilli()))); len(records) > 0 {
+				if err := submit(ctx, records); err != nil {
+					return err
+				}
 			}
 		}
 	}
+}
+
+func feedRecords(to []service.FeedRecord, items []generate.Item) []service.FeedRecord {
+	for _, it := range items {
+		to = append(to, service.FeedRecord{Topic: it.Topic, Raw: it.Raw})
+	}
+	return to
+}
+
+// sendPast hands in what arrived up to start. One portion is drawn while the
+// one before it is applied.
+func sendPast(ctx context.Context, traffic *generate.Live, start event.Millis, submit func(context.Context, []service.FeedRecord) error) error {
+	drawing, stop := context.WithCancel(ctx)
+	portions := make(chan []service.FeedRecord)
+	var drawer sync.WaitGroup
+	drawer.Go(func() {
+		defer close(portions)
+		var records []service.FeedRecord
+		for at := traffic.Begin(); at < start; at += event.Hour / 4 {
+			until := min(at+event.Hour/4, start)
+			records = feedRecords(records, traffic.Next(until))
+			if len(records) < portion && until < start || len(records) == 0 {
+				continue
+			}
+			select {
+			case portions <- records:
+				records = nil
+			case <-drawing.Done():
+				return
+			}
+		}
+	})
+	defer drawer.Wait()
+	defer stop()
+	for records := range portions {
+		if err := submit(ctx, records); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }

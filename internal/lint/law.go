@@ -20,6 +20,7 @@ var law = map[string][]string{
 	"state":           {"event"},
 	"ingest":          {"event", "channel"},
 	"ingest/*":        {"event", "channel", "ingest", "configs/check"},
+	"ingest/kafka":    {"event", "channel", "ingest", "configs/check", "internal/kafkaconn"},
 	"ingest/generate": {"event"},
 	"history":         {"event", "state"},
 	"fraud":           {"event"},
@@ -32,6 +33,7 @@ var law = map[string][]string{
 	"sinks":           {"event", "table"},
 	"sinks/files":     {"event", "table", "sinks", "sinks/objects", "configs/check"},
 	"sinks/objects":   {},
+	"sinks/kafka":     {"event", "table", "sinks", "sinks/rows", "configs/check", "internal/kafkaconn"},
 	"sinks/*":         {"event", "table", "sinks", "sinks/rows", "configs/check"},
 	"sinks/rows/*":    {"event", "table", "sinks/sinktest"}, // for tests
 	"web":             {"event", "table", "web/*", "internal/auth"},
@@ -39,6 +41,7 @@ var law = map[string][]string{
 	"configs":         {"event", "configs/check", "state", "ingest", "ingest/*", "fraud", "sessionize", "attribution", "pipeline", "pacing", "sinks", "sinks/*", "web", "internal/auth"},
 
 	"configs/check":      {},
+	"internal/kafkaconn": {"configs/check"}, // how brokers are reached, for the source and the sink
 	"internal/producer":  {},
 	"internal/testkit/*": {"*"},
 	"internal/auth":      {"event"},
@@ -62,7 +65,7 @@ var law = map[string][]string{
 // is missing here may be used nowhere; "*" is everywhere. Tests may use all.
 var drivers = map[string][]string{
 	"github.com/cockroachdb/pebble":       {"state"},
-	"github.com/twmb/franz-go":            {"ingest/kafka", "sinks/kafka", "internal/producer", "internal/testkit"},
+	"github.com/twmb/franz-go":            {"ingest/kafka", "sinks/kafka", "internal/kafkaconn", "internal/producer", "internal/testkit"},
 	"github.com/hamba/avro":               {"ingest/kafka"},
 	"github.com/bufbuild/protocompile":    {"ingest/kafka"},
 	"github.com/go-chi/chi":               {"web"},

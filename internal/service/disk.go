@@ -62,7 +62,7 @@ func (g *diskGuard) look() {
 	free := int64(1) << 62
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(g.store.Dir(), &fs); err == nil {
-		free = int64(fs.Bavail) * fs.Bsize
+		free = int64(fs.Bavail) * int64(fs.Bsize) //nolint:unconvert // macOS has 32 bits here
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

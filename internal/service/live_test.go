@@ -27,10 +27,11 @@ var (
 	liveSlow    = flag.Int("live.slow", 2, "TestLiveLatency: of them, those that read nothing")
 	liveRate    = flag.Int("live.rate", 500, "TestLiveLatency: events a second beside the marked ones")
 	liveFor     = flag.Duration("live.for", 2*time.Second, "TestLiveLatency: how long")
+	liveProgram = flag.String("live.program", "", "TestLiveLatency: `FILE` of the program to measure, in a process of its own (default: in this one)")
 )
 
 // liveWait is how long a test waits for what must come.
-const liveWait = 30 * time.Second
+const liveWait = 2 * time.Minute
 
 // feed is a client of the live feed that keeps the entries of one subscription.
 type feed struct {
@@ -195,17 +196,16 @@ func TestLiveAgrees(t *testing.T) {
 
 // TestLiveLatency measures the time from the scheduled arrival of an event to the
 // frame that shows it being read by a client, with other clients, slow ones and
-// other traffic beside it. By default it is small and only sees that every event
-// arrives at every client; the figures of docs/benchmarks.md come from
+// other traffic beside it, and the memory that the clients take. By default it is
+// small and only sees that every event arrives at every client; the figures of
+// docs/dashboard.md come from
 //
-//	go test ./internal/service -run TestLiveLatency -v -live.clients 1000 -live.slow 100 -live.rate 10000 -live.for 30s
+//	go test ./internal/service -run TestLiveLatency -v -live.program $PWD/bin/tributary -live.clients 1000 -live.slow 100 -live.rate 10000 -live.for 30s
 func TestLiveLatency(t *testing.T) {
-	s := newSite(t)
-	s.cfg.Sinks.Files = nil
-	s.cfg.Pipeline.Tick = 20
-	r := s.start()
+	r := startMeasured(t)
+	memory := r.memory()
 	const query = "ch=kpis&campaign_id=marked"
-	ctx, cancel := context.WithTimeout(context.Background(), *liveFor+liveWait)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	const gap = 20 * time.Millisecond
 	marks := int(*liveFor / gap)
@@ -242,11 +242,14 @@ func TestLiveLatency(t *testing.T) {
 			mu.Unlock()
 		})
 	}
+	r.awaitClients(*liveClients)
+	quiet := r.memory()
 	begin := time.Now().Add(200 * time.Millisecond)
 	for i := range due {
 		due[i] = begin.Add(time.Duration(i) * gap)
 	}
 	close(start)
+	defer time.AfterFunc(*liveFor+liveWait, cancel).Stop()
 	var senders sync.WaitGroup
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	defer client.CloseIdleConnections()
@@ -290,4 +293,13 @@ func TestLiveLatency(t *testing.T) {
 	}
 	t.Logf("%d clients (%d slow), %d+%d events/s, %d samples: arrival to frame read P50 %s, P90 %s, P99 %s, P99.9 %s, greatest %s",
 		*liveClients, *liveSlow, *liveRate, int(time.Second/gap), len(latencies), at(.5), at(.9), at(.99), at(.999), at(1))
+	busy := r.memory()
+	whose := "of the program and of the clients here"
+	if *liveProgram != "" {
+		whose = "of the program"
+	}
+	each := func(m residence) string {
+		return fmt.Sprintf("%.1f KiB of heap and stacks, %.1f KiB resident", (m.used-memory.used)/1024/float64(*liveClients), (m.resident-memory.resident)/1024/float64(*liveClients))
+	}
+	t.Logf("memory %s for each client: %s when connected; %s at the end, with what the traffic took", whose, each(quiet), each(busy))
 }

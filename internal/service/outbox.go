@@ -20,6 +20,8 @@ type outboxGuard struct {
 	quota  int64
 	none   bool // there are no sinks, and no outbox
 
+	flushed int64 // keys that the outbox had been given at the last flush; look's goroutine's
+
 	mu struct {
 		sync.Mutex
 		acked   map[string]uint64
@@ -45,6 +47,10 @@ const (
 	// excused is how far a sink may be behind and not be blamed for the size of
 	// the outbox: what it has acknowledged may still wait for compaction.
 	excused = 10 * time.Second
+	// keyBytes is about what a key takes in memory. Files are smaller.
+	keyBytes = 64
+	// minFlush is how much memory is worth a flush.
+	minFlush = 256 << 10
 )
 
 func newOutboxGuard(e *pipeline.Engine, st *state.Store, quota int64, all []sinks.Sink) *outboxGuard {
@@ -162,13 +168,29 @@ func (g *outboxGuard) look() {
 	g.mu.Unlock()
 	b := g.behind(at)
 	var why error
-	if int64(used) >= limit && !b.Oldest.IsZero() && time.Since(b.Oldest) > excused {
+	late := !b.Oldest.IsZero() && time.Since(b.Oldest) > excused
+	if late && int64(used) < limit {
+		g.flush()
+	}
+	if late && int64(used) >= limit {
 		why = fmt.Errorf("%w: %d MB wait for sink %s, which lacks about %d rows since %s; state.outbox_quota is %d MB. Bring the sink back, take its section out of the configuration, or raise the quota",
 			errDiskFull, used>>20, sink, b.Rows, b.Oldest.UTC().Format(time.RFC3339), g.quota>>20)
 	}
 	g.mu.Lock()
 	g.mu.used, g.mu.why = int64(used), why
 	g.mu.Unlock()
+}
+
+// flush has what is in memory written to files, where the next look sees it:
+// each time that about an eighth of the quota may have come.
+func (g *outboxGuard) flush() {
+	_, keys := g.engine.Outbox()
+	if (keys-g.flushed)*keyBytes < max(g.quota/8, minFlush) {
+		return
+	}
+	if g.store.Flush() == nil { // an error is that of the store, which says so elsewhere
+		g.flushed = keys
+	}
 }
 
 // paused says why nothing may be taken in; nil when it may.

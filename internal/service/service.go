@@ -220,6 +220,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		front.Go(func() { x.run(ctx) })
 	}
 	front.Go(func() { fail("http", server.Serve(ctx, listener)) })
+	front.Go(func() { server.Warm(ctx) })
 	if s.opt.Feed == nil {
 		s.announce(listener)
 	}
@@ -275,13 +276,24 @@ func (s *service) openSinks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, sink := range s.sinks {
-		asking, cancel := context.WithTimeout(ctx, askSinks)
-		at, err := sink.Cursor(asking)
-		cancel()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	// All at once: a start waits for the slowest, not for one after the other.
+	type answer struct {
+		at  sinks.Progress
+		err error
+	}
+	answers := make([]answer, len(s.sinks))
+	var asked sync.WaitGroup
+	asking, cancel := context.WithTimeout(ctx, askSinks)
+	for i, sink := range s.sinks {
+		asked.Go(func() { answers[i].at, answers[i].err = sink.Cursor(asking) })
+	}
+	asked.Wait()
+	cancel()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for i, sink := range s.sinks {
+		at, err := answers[i].at, answers[i].err
 		if err != nil {
 			s.log.Warn("the sink does not answer yet; what it lacks waits in the outbox", slog.String("sink", sink.Name()), slog.Any("err", err))
 			continue

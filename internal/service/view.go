@@ -126,12 +126,11 @@ func (v *view) Status() web.Status {
 		st.OutboxRows = max(st.OutboxRows, s.LagRows)
 		st.Sinks = append(st.Sinks, x)
 	}
-	if waiting := v.outbox.paused(); waiting != nil {
-		st.Degraded = append(st.Degraded, waiting.Error())
-	}
-	if paused != nil {
-		st.Paused = paused.Error()
-		st.Degraded = append(st.Degraded, paused.Error())
+	for _, why := range []error{v.outbox.paused(), paused} {
+		if why != nil {
+			st.Paused = why.Error()
+			st.Degraded = append(st.Degraded, st.Paused)
+		}
 	}
 	v.mu.Lock()
 	if v.mu.catchingUp {

@@ -244,6 +244,6 @@ func StartOldClickHouse(t testing.TB, password string) *OldClickHouse {
 	addr := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 	s := &OldClickHouse{Addr: addr(ports[0]), HTTPAddr: addr(ports[1])}
 	s.Process = StartProcess(t, "clickhouse-server", program, []string{"--config-file=" + config})
-	s.WaitReady(time.Minute, Dials(s.Addr))
+	s.WaitReady(3*time.Minute, Dials(s.Addr))
 	return s
 }

@@ -42,18 +42,28 @@ type Kafka struct {
 	SASL    []string // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER (unsecured tokens), without TLS
 	SASLTLS []string // likewise with TLS, no client certificate
 	Certs   *Certificates
+	Logs    string // the directory of the partitions' logs
 
 	t       testing.TB
 	program string
 	libs    string
 	config  string
+	jvm     []string
 	*Process
 }
 
-// StartKafka installs and starts a broker; it takes some seconds.
-func StartKafka(t testing.TB) *Kafka {
+// modestJVM leaves memory and processor to the tests.
+var modestJVM = []string{"-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
+
+// StartKafka installs and starts a broker; it takes some seconds. jvm are flags
+// in place of those that make it small and start quickly: a broker that is
+// measured beside the program is to run as in earnest.
+func StartKafka(t testing.TB, jvm ...string) *Kafka {
 	t.Helper()
-	k := &Kafka{t: t, program: Program(t, "java", "openjdk-17-jre-headless"), Certs: NewCertificates(t)}
+	k := &Kafka{t: t, program: Program(t, "java", "openjdk-17-jre-headless"), Certs: NewCertificates(t), jvm: jvm}
+	if len(jvm) == 0 {
+		k.jvm = modestJVM
+	}
 	k.libs = Install(t, "kafka-"+kafkaVersion, func(dir string) error {
 		mvn, err := installPackages("mvn", []string{"maven"})
 		if err != nil {
@@ -76,6 +86,7 @@ func (k *Kafka) configure() {
 	addr := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
 	k.Brokers, k.TLS, k.SASL, k.SASLTLS = []string{addr(0)}, []string{addr(1)}, []string{addr(2)}, []string{addr(3)}
 	dir := t.TempDir()
+	k.Logs = filepath.Join(dir, "log")
 	quoted := strconv.Quote(KafkaPassword)
 	p := map[string]string{
 		"process.roles":                  "broker,controller",
@@ -85,7 +96,7 @@ func (k *Kafka) configure() {
 		"inter.broker.listener.name":     "OPEN",
 		"listeners":                      fmt.Sprintf("OPEN://%s,TLS://%s,SASL://%s,SASLTLS://%s,CONTROLLER://%s", addr(0), addr(1), addr(2), addr(3), addr(4)),
 		"listener.security.protocol.map": "OPEN:PLAINTEXT,TLS:SSL,SASL:SASL_PLAINTEXT,SASLTLS:SASL_SSL,CONTROLLER:PLAINTEXT",
-		"log.dirs":                       filepath.Join(dir, "log"),
+		"log.dirs":                       k.Logs,
 
 		// One broker holds the only replica of everything.
 		"offsets.topic.replication.factor":         "1",
@@ -129,17 +140,14 @@ func (k *Kafka) configure() {
 	for _, mechanism := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {
 		args = append(args, "--add-scram", fmt.Sprintf("%s=[name=%s,password=%s]", mechanism, KafkaUser, quoted))
 	}
-	if err := runQuietly(time.Minute, dir, k.program, k.java("kafka.tools.StorageTool", args...)...); err != nil {
+	if err := runQuietly(5*time.Minute, dir, k.program, k.java("kafka.tools.StorageTool", args...)...); err != nil {
 		t.Fatalf("format the broker's storage: %v", err)
 	}
 }
 
-// java is a command line that leaves memory and processor to the tests.
+// java is a command line of the JVM.
 func (k *Kafka) java(class string, args ...string) []string {
-	return append([]string{
-		"-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true",
-		"-cp", filepath.Join(k.libs, "libs", "*"), class,
-	}, args...)
+	return slices.Concat(k.jvm, []string{"-Djava.awt.headless=true", "-cp", filepath.Join(k.libs, "libs", "*"), class}, args)
 }
 
 // Start starts the broker again after Stop or Kill, at the same addresses and
@@ -147,13 +155,13 @@ func (k *Kafka) java(class string, args ...string) []string {
 func (k *Kafka) Start() {
 	k.t.Helper()
 	k.Process = StartProcess(k.t, "kafka", k.program, k.java("kafka.Kafka", k.config))
-	k.WaitReady(2*time.Minute, func(ctx context.Context) error {
+	k.WaitReady(5*time.Minute, func(ctx context.Context) error {
 		cl, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...))
 		if err != nil {
 			return err
 		}
 		defer cl.Close()
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
 		return cl.Ping(ctx)
 	})

@@ -50,7 +50,7 @@ func StartPostgres(t testing.TB, options ...string) *Postgres {
 			Unavailable(t, "PostgreSQL", err)
 		}
 	}
-	if err := runQuietly(time.Minute, "/", program, args...); err != nil {
+	if err := runQuietly(5*time.Minute, "/", program, args...); err != nil {
 		Unavailable(t, "PostgreSQL", err)
 	}
 	p.Addr = "127.0.0.1:" + strconv.Itoa(FreePorts(t, 1)[0])
@@ -68,7 +68,7 @@ func (p *Postgres) Start() {
 	}
 	program, args := p.command("postgres", args...)
 	p.Process = StartProcess(p.t, "postgres", program, args)
-	p.WaitReady(time.Minute, func(ctx context.Context) error {
+	p.WaitReady(3*time.Minute, func(ctx context.Context) error {
 		return exec.CommandContext(ctx, filepath.Join(p.bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", port).Run() //nolint:gosec // a program of the server
 	})
 }

@@ -45,7 +45,7 @@ func startRedis(t testing.TB, port int, args ...string) *Redis {
 func (r *Redis) Start() {
 	r.t.Helper()
 	r.Process = StartProcess(r.t, "redis-server", r.program, r.args)
-	r.WaitReady(20*time.Second, func(ctx context.Context) error {
+	r.WaitReady(2*time.Minute, func(ctx context.Context) error {
 		return redisSays(ctx, r.Addr, "PING", "+PONG")
 	})
 }
@@ -63,14 +63,14 @@ func (r *Redis) Do(command string) string {
 
 // redisAsk speaks the inline form of the protocol.
 func redisAsk(ctx context.Context, addr, command string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return "", err
 	}
 	defer c.Close() //nolint:errcheck // one question, one answer
-	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		return "", err
 	}
 	if _, err := c.Write([]byte(command + "\r\n")); err != nil {
@@ -115,7 +115,7 @@ func StartRedisCluster(t testing.TB) *RedisCluster {
 		}
 	}
 	for _, n := range c.Nodes {
-		n.WaitReady(30*time.Second, func(ctx context.Context) error { return redisSays(ctx, n.Addr, "CLUSTER INFO", "cluster_state:ok") })
+		n.WaitReady(2*time.Minute, func(ctx context.Context) error { return redisSays(ctx, n.Addr, "CLUSTER INFO", "cluster_state:ok") })
 	}
 	return c
 }
@@ -133,7 +133,7 @@ func StartRedisSentinel(t testing.TB) *RedisSentinel {
 	s := &RedisSentinel{Master: StartRedis(t)}
 	host, port, _ := net.SplitHostPort(s.Master.Addr)
 	s.Replica = StartRedis(t, "--replicaof", host, port)
-	s.Replica.WaitReady(20*time.Second, func(ctx context.Context) error {
+	s.Replica.WaitReady(2*time.Minute, func(ctx context.Context) error {
 		return redisSays(ctx, s.Replica.Addr, "INFO replication", "master_link_status:up")
 	})
 	program := Program(t, "redis-sentinel", "redis-sentinel")
@@ -146,11 +146,11 @@ func StartRedisSentinel(t testing.TB) *RedisSentinel {
 		}
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(p))
 		proc := StartProcess(t, "redis-sentinel", program, []string{file})
-		proc.WaitReady(20*time.Second, func(ctx context.Context) error { return redisSays(ctx, addr, "PING", "+PONG") })
+		proc.WaitReady(2*time.Minute, func(ctx context.Context) error { return redisSays(ctx, addr, "PING", "+PONG") })
 		s.Sentinels = append(s.Sentinels, addr)
 	}
 	for _, addr := range s.Sentinels {
-		WaitUntil(t, 30*time.Second, "the sentinels know each other and the replica", func() bool {
+		WaitUntil(t, 2*time.Minute, "the sentinels know each other and the replica", func() bool {
 			return redisSays(t.Context(), addr, "SENTINEL CKQUORUM mymaster", "+OK") == nil &&
 				redisSays(t.Context(), addr, "INFO sentinel", "slaves=1,sentinels=3") == nil
 		})

@@ -28,7 +28,7 @@ func Versity(t testing.TB) (bucket string, env map[string]string) {
 	}
 	meta := t.TempDir()
 	p := StartProcess(t, "versitygw", filepath.Join(dir, "versitygw"), []string{"--port", addr, "--region", "eu-central-1", "posix", "--sidecar", meta, data}, "ROOT_ACCESS_KEY=test-id", "ROOT_SECRET_KEY=test-secret")
-	p.WaitReady(30*time.Second, Dials(addr))
+	p.WaitReady(2*time.Minute, Dials(addr))
 	return "s3://" + S3Bucket + "/a?region=eu-central-1&endpoint=http://" + addr, map[string]string{"AWS_ACCESS_KEY_ID": "test-id", "AWS_SECRET_ACCESS_KEY": "test-secret"}
 }
 
@@ -48,6 +48,6 @@ func Azurite(t testing.TB) (container string, env map[string]string) {
 		filepath.Join(dir, "node_modules", "azurite", "dist", "src", "blob", "main.js"),
 		"--blobHost", "127.0.0.1", "--blobPort", fmt.Sprint(port), "--location", t.TempDir(), "--silent", "--disableTelemetry",
 	})
-	p.WaitReady(30*time.Second, Dials(addr))
+	p.WaitReady(2*time.Minute, Dials(addr))
 	return "azblob://" + S3Bucket + "/a?account=devstoreaccount1&endpoint=http://" + addr + "/devstoreaccount1", map[string]string{"AZURE_STORAGE_KEY": azuriteKey}
 }

@@ -27,6 +27,7 @@ type client struct {
 	cfg  Config
 	http *http.Client
 	mw   *managedwriter.Client
+	end  context.CancelFunc // of all that mw does
 }
 
 const scope = "https://www.googleapis.com/auth/bigquery"
@@ -54,16 +55,19 @@ func newClient(ctx context.Context, cfg Config, version string) (*client, error)
 	if cfg.open() {
 		opts = append(opts, option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 	}
+	ctx, end := context.WithCancel(ctx)
 	mw, err := managedwriter.NewClient(ctx, cfg.Project, opts...)
 	if err != nil {
+		end()
 		hc.CloseIdleConnections()
 		return nil, fault("logging in", err)
 	}
-	return &client{cfg: cfg, http: hc, mw: mw}, nil
+	return &client{cfg: cfg, http: hc, mw: mw, end: end}, nil
 }
 
 func (c *client) close() error {
 	c.http.CloseIdleConnections()
+	c.end() // first: mw.Close would wait for streams that are connecting
 	return c.mw.Close()
 }
 

@@ -251,7 +251,10 @@ func (s *Sink) Close() error {
 func (s *Sink) forget() {
 	s.known = false
 	if s.writers != nil {
-		s.writers.close()
+		s.writers.close(func() {
+			_ = s.client.close() // a login anew costs less than a wait without end
+			s.client = nil
+		})
 		s.writers = nil
 	}
 }

@@ -53,8 +53,9 @@ func (s *Sink) write(ctx context.Context, t *table.Table, records []record) erro
 // writers are the open streams, one for each table. Different tables may be
 // written to by different goroutines at once.
 type writers struct {
-	s  *Sink
-	mu struct {
+	s       *Sink
+	closing sync.WaitGroup // streams that were let go of
+	mu      struct {
 		sync.Mutex
 		open map[string]*writer
 	}
@@ -76,25 +77,50 @@ func newWriters(s *Sink) *writers {
 	return w
 }
 
-func (w *writers) close() {
+// close lets go of all streams, and returns when nothing of them is left. A
+// stream that is connecting anew gives up its lock only when the network is
+// back; then cut has to end the connections under it.
+func (w *writers) close(cut func()) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	for name, x := range w.mu.open {
-		x.close()
-		delete(w.mu.open, name)
+	for name := range w.mu.open {
+		w.dropLocked(name)
 	}
+	w.mu.Unlock()
+	gone := make(chan struct{})
+	go func() {
+		w.closing.Wait()
+		close(gone)
+	}()
+	timer := time.NewTimer(closeWait)
+	defer timer.Stop()
+	select {
+	case <-gone:
+		return
+	case <-timer.C:
+	}
+	cut()
+	<-gone
 }
 
+// closeWait is how long streams may take to close that have nothing to do.
+const closeWait = time.Second
+
 func (x *writer) close() {
-	_ = x.Close() // what was acknowledged stays; the rest is sent again
 	x.end()
+	_ = x.Close() // what was acknowledged stays; the rest is sent again
 }
 
 func (w *writers) drop(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.dropLocked(name)
+}
+
+// dropLocked does not wait for the stream: that may take as long as the network
+// is gone.
+func (w *writers) dropLocked(name string) {
 	if x := w.mu.open[name]; x != nil {
-		x.close()
+		w.closing.Go(x.close)
 		delete(w.mu.open, name)
 	}
 }
@@ -152,6 +178,7 @@ func (x *writer) appendRows(ctx context.Context, limit time.Duration, data [][]b
 // upsert sends changes of current rows. Repeats change nothing, so whatever may
 // pass is tried again.
 func (w *writers) upsert(ctx context.Context, name string, d func() *descriptorpb.DescriptorProto, data [][]byte) error {
+	last := time.Now().Add(w.s.timeout()) // then the deliverer should know
 	for n := 0; ; n++ {
 		x := w.get(name)
 		var err error
@@ -165,7 +192,7 @@ func (w *writers) upsert(ctx context.Context, name string, d func() *descriptorp
 			return nil
 		}
 		w.drop(name)
-		if !mayPass(err) || ctx.Err() != nil || n+1 == tries || pause(ctx, n) != nil {
+		if !mayPass(err) || ctx.Err() != nil || n+1 == tries || time.Now().After(last) || pause(ctx, n) != nil {
 			return err
 		}
 	}
@@ -180,6 +207,7 @@ func (w *writers) upsert(ctx context.Context, name string, d func() *descriptorp
 //     the view shows each entry once;
 //   - the stream is shorter than what was acknowledged: the store lost rows.
 func (w *writers) log(ctx context.Context, t *table.Table, p *position, data [][]byte) error {
+	last := time.Now().Add(w.s.timeout())
 	for n := 0; ; n++ {
 		x, err := w.logStream(ctx, t, p)
 		if err == nil {
@@ -202,7 +230,7 @@ func (w *writers) log(ctx context.Context, t *table.Table, p *position, data [][
 		switch {
 		case codeOf(err) == codes.OutOfRange:
 			return errors.Join(sinks.ErrGap, err)
-		case !mayPass(err) || ctx.Err() != nil || n+1 == tries:
+		case !mayPass(err) || ctx.Err() != nil || n+1 == tries || time.Now().After(last):
 			return err
 		}
 		// The stream stays open: it connects anew by itself, and knows its end.

@@ -2,8 +2,10 @@ package clickhouse
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -166,5 +168,40 @@ func TestPathsAreResolved(t *testing.T) {
 	c := Config{PasswordFile: "pw", TLS: TLS{CAFile: "ca"}}.Resolve(func(s string) string { return "/etc/" + s })
 	if c.PasswordFile != "/etc/pw" || c.TLS.CAFile != "/etc/ca" || c.TLS.CertFile != "" {
 		t.Errorf("resolved to %+v", c)
+	}
+}
+
+// TestEngineChecksTheDDL: without ON CLUSTER, and with the path and the replica
+// that the servers' configuration would give, the engine gets as far with the
+// statements as it can alone: columns, keys, settings and arguments are right,
+// and what is missing are Keeper and the other servers.
+func TestEngineChecksTheDDL(t *testing.T) {
+	server := testkit.StartClickHouse(t)
+	lacks := regexp.MustCompile(`\((NO_ZOOKEEPER|CLUSTER_DOESNT_EXIST|UNKNOWN_TABLE)\)|No macro 'cluster'`)
+	for _, name := range []string{"replicated", "sharded"} {
+		cfg := variants()[name]
+		cfg.Database = server.Database
+		refused := 0
+		for n, sql := range DDL(cfg, testDeps) {
+			sql = strings.Replace(sql, ddl{cfg: &cfg}.onCluster(), "", 1)
+			sql = strings.Replace(sql, "('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', ", "(", 1)
+			sql = strings.Replace(sql, "ReplicatedReplacingMergeTree(", fmt.Sprintf("ReplicatedReplacingMergeTree('/tables/%d', 'one', ", n), 1)
+			_, err := server.Try(sql)
+			if err == nil {
+				continue
+			}
+			refused++
+			if !lacks.MatchString(err.Error()) {
+				t.Errorf("%s: %s\n%v", name, sql, err)
+			}
+		}
+		if refused == 0 {
+			t.Errorf("%s: the engine did everything: then the whole suite can run on it", name)
+		}
+	}
+	// It would say what is wrong.
+	_, err := server.Try("CREATE TABLE `" + server.Database + "`.x (a Int64) ENGINE = ReplicatedReplacingMergeTree('/p', 'r', a) ORDER BY b SETTINGS replicated_deduplication_window = 0")
+	if err == nil || lacks.MatchString(err.Error()) {
+		t.Errorf("a table that is sorted by a column that it has not: %v", err)
 	}
 }

@@ -34,7 +34,7 @@ func wireSink(t *testing.T, addr, compression string) *Sink {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Addrs, cfg.Database, cfg.Password, cfg.Compression = []string{addr}, "wire", wirePassword, compression
-	cfg.DialTimeout = event.Duration(5 * event.Second)
+	cfg.DialTimeout = event.Duration(event.Minute)
 	s := openSink(t, cfg)
 	s.settings = nil
 	return s
@@ -145,7 +145,7 @@ func TestNativeWire(t *testing.T) {
 		} {
 			cfg := DefaultConfig()
 			cfg.Addrs, cfg.Password = []string{server.Addr}, wirePassword
-			cfg.DialTimeout = event.Duration(2 * event.Second)
+			cfg.DialTimeout = event.Duration(20 * event.Second)
 			x.change(&cfg)
 			_, err := openSink(t, cfg).Cursor(t.Context())
 			if err == nil || !strings.Contains(err.Error(), x.want) {

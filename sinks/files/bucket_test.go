@@ -238,7 +238,7 @@ func TestOthersReadTheParquet(t *testing.T) {
 		rows++
 		value += r[table.Conversions.Col("value_micros")].Int
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, python, "-c", readParquet, dir)

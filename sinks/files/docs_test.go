@@ -38,7 +38,7 @@ func TestTheQueriesOfTheDocsRun(t *testing.T) {
 	}
 	dir := t.TempDir()
 	resync(t, open(t, filepath.Join(dir, "out"), Parquet), src)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python, "-c", `
 import sys, duckdb

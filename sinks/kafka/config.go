@@ -3,21 +3,21 @@ package kafka
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/tributary-data/tributary/configs/check"
 	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/internal/kafkaconn"
 )
 
 // Config is the section `sinks.kafka`. Its names are those that Kafka's own
 // clients use, with underscores.
 type Config struct {
-	Brokers          []string `yaml:"brokers"`
-	ClientID         string   `yaml:"client_id"`
-	SecurityProtocol string   `yaml:"security_protocol"` // plaintext, ssl, sasl_plaintext, sasl_ssl
-	SASL             SASL     `yaml:"sasl"`
-	TLS              TLS      `yaml:"tls"`
+	Brokers          []string      `yaml:"brokers"`
+	ClientID         string        `yaml:"client_id"`
+	SecurityProtocol string        `yaml:"security_protocol"` // plaintext, ssl, sasl_plaintext, sasl_ssl
+	SASL             SASL          `yaml:"sasl"`
+	TLS              kafkaconn.TLS `yaml:"tls"`
 
 	Prefix            string         `yaml:"prefix"` // of the topic names and the transactional id
 	CreateTopics      bool           `yaml:"create_topics"`
@@ -29,7 +29,8 @@ type Config struct {
 	RequestTimeout    event.Duration `yaml:"request_timeout"`
 }
 
-// SASL says who we are to the brokers.
+// SASL says who we are to the brokers. The section has fewer keys than that of
+// the source.
 type SASL struct {
 	Mechanism    string       `yaml:"mechanism"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER
 	Username     string       `yaml:"username"`
@@ -39,31 +40,10 @@ type SASL struct {
 	TokenFile    string       `yaml:"token_file"`    // read at every connection
 }
 
-// TLS says whom to believe, and with which certificate we show who we are.
-type TLS struct {
-	CAFile             string `yaml:"ca_file"` // PEM; empty: the system's authorities
-	CertFile           string `yaml:"cert_file"`
-	KeyFile            string `yaml:"key_file"`
-	ServerName         string `yaml:"server_name"` // empty: the host that was dialled
-	InsecureSkipVerify bool   `yaml:"insecure_skip_verify"`
-}
-
-const (
-	plaintext     = "plaintext"
-	ssl           = "ssl"
-	saslPlaintext = "sasl_plaintext"
-	saslSSL       = "sasl_ssl"
-
-	plainMechanism = "PLAIN"
-	scram256       = "SCRAM-SHA-256"
-	scram512       = "SCRAM-SHA-512"
-	oauthBearer    = "OAUTHBEARER"
-)
-
 // DefaultConfig is what a section that says nothing means.
 func DefaultConfig() Config {
 	return Config{
-		Brokers: []string{"127.0.0.1:9092"}, ClientID: "tributary", SecurityProtocol: plaintext, Prefix: "tributary.",
+		Brokers: []string{"127.0.0.1:9092"}, ClientID: "tributary", SecurityProtocol: kafkaconn.Plaintext, Prefix: "tributary.",
 		CreateTopics: true, Partitions: 3, ReplicationFactor: -1, Retention: event.Duration(30 * event.Day),
 		Compression: "lz4", Flush: 1000, RequestTimeout: 10_000,
 	}
@@ -81,11 +61,10 @@ func (c Config) Validate() []error {
 		}
 	}
 	fault(c.Prefix != "" && (!check.IsTopic(c.Prefix) || len(c.Prefix) > 249-longestTable), fmt.Sprintf("prefix: %q cannot begin the name of a topic; letters, digits, dots, dashes and underscores, at most %d", c.Prefix, 249-longestTable))
-	faults = append(faults, check.OneOf("security_protocol", c.SecurityProtocol, plaintext, ssl, saslPlaintext, saslSSL)...)
+	faults = append(faults, kafkaconn.CheckProtocol(c.SecurityProtocol)...)
 	faults = append(faults, check.OneOf("compression", c.Compression, "none", "gzip", "snappy", "lz4", "zstd")...)
-	faults = append(faults, c.SASL.validate(c.usesSASL())...)
-	fault(!c.usesTLS() && c.TLS != TLS{}, "tls.ca_file: TLS is configured but not used; set security_protocol to ssl or sasl_ssl, or take tls out")
-	fault((c.TLS.CertFile == "") != (c.TLS.KeyFile == ""), "tls.cert_file: cert_file and key_file belong together; give both or none")
+	faults = append(faults, c.SASL.settings().Validate(kafkaconn.UsesSASL(c.SecurityProtocol), false)...)
+	faults = append(faults, c.TLS.Validate("tls", kafkaconn.UsesTLS(c.SecurityProtocol), "security_protocol to ssl or sasl_ssl")...)
 	fault(c.Partitions < 1 || c.Partitions > 10_000, fmt.Sprintf("partitions: is %d; it must be 1 to 10000", c.Partitions))
 	fault(c.ReplicationFactor < -1 || c.ReplicationFactor == 0 || c.ReplicationFactor > 100, fmt.Sprintf("replication_factor: is %d; it must be 1 or more, or -1 for the broker's default", c.ReplicationFactor))
 	fault(c.Retention != 0 && c.Retention < event.Duration(event.Hour), "retention: is less than an hour; 0 keeps records for ever")
@@ -105,32 +84,11 @@ func (c Config) Resolve(path func(name string) string) Config {
 	return c
 }
 
-func (s SASL) validate(used bool) []error {
-	if !used {
-		if s != (SASL{}) {
-			return []error{errors.New("sasl.mechanism: is not used with this security_protocol; set that to sasl_ssl or sasl_plaintext, or take sasl out")}
-		}
-		return nil
+func (s SASL) settings() kafkaconn.SASL {
+	return kafkaconn.SASL{
+		Mechanism: s.Mechanism, Username: s.Username, Password: s.Password, PasswordFile: s.PasswordFile,
+		Token: s.Token, TokenFile: s.TokenFile,
 	}
-	mechanism := strings.ToUpper(s.Mechanism)
-	faults := check.OneOf("sasl.mechanism", mechanism, plainMechanism, scram256, scram512, oauthBearer)
-	if mechanism == oauthBearer {
-		if (s.Token == "") == (s.TokenFile == "") {
-			faults = append(faults, errors.New("sasl.token_file: OAUTHBEARER needs token or token_file; give one of the two"))
-		}
-		return faults
-	}
-	faults = append(faults, check.Required("sasl.username", s.Username)...)
-	if (s.Password == "") == (s.PasswordFile == "") {
-		faults = append(faults, errors.New("sasl.password_file: give password or password_file, one of the two"))
-	}
-	return faults
 }
-
-func (c Config) usesSASL() bool {
-	return c.SecurityProtocol == saslPlaintext || c.SecurityProtocol == saslSSL
-}
-
-func (c Config) usesTLS() bool { return c.SecurityProtocol == ssl || c.SecurityProtocol == saslSSL }
 
 func (c Config) timeout() time.Duration { return time.Duration(c.RequestTimeout) * time.Millisecond }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/tributary-data/tributary/internal/kafkaconn"
 )
 
 func TestConfig(t *testing.T) {
@@ -21,14 +23,16 @@ func TestConfig(t *testing.T) {
 		"compression":        {func(c *Config) { c.Compression = "zip" }, "compression: "},
 		"SASL is not used":   {func(c *Config) { c.SASL.Username = "u" }, "sasl.mechanism: "},
 		"TLS is not used":    {func(c *Config) { c.TLS.CAFile = "x" }, "tls.ca_file: "},
-		"half a certificate": {func(c *Config) { c.SecurityProtocol, c.TLS.CertFile = ssl, "x" }, "tls.cert_file: "},
-		"no password":        {func(c *Config) { c.SecurityProtocol, c.SASL = saslSSL, SASL{Mechanism: "PLAIN", Username: "u"} }, "sasl.password_file: "},
-		"no token":           {func(c *Config) { c.SecurityProtocol, c.SASL = saslSSL, SASL{Mechanism: "OAUTHBEARER"} }, "sasl.token_file: "},
-		"no partitions":      {func(c *Config) { c.Partitions = 0 }, "partitions: "},
-		"no replicas":        {func(c *Config) { c.ReplicationFactor = 0 }, "replication_factor: "},
-		"short retention":    {func(c *Config) { c.Retention = 1 }, "retention: "},
-		"hasty":              {func(c *Config) { c.Flush = 1 }, "flush: "},
-		"impatient":          {func(c *Config) { c.RequestTimeout = 1 }, "request_timeout: "},
+		"half a certificate": {func(c *Config) { c.SecurityProtocol, c.TLS.CertFile = kafkaconn.SSL, "x" }, "tls.cert_file: "},
+		"no password": {func(c *Config) {
+			c.SecurityProtocol, c.SASL = kafkaconn.SASLSSL, SASL{Mechanism: "PLAIN", Username: "u"}
+		}, "sasl.password: "},
+		"no token":        {func(c *Config) { c.SecurityProtocol, c.SASL = kafkaconn.SASLSSL, SASL{Mechanism: "OAUTHBEARER"} }, "sasl.token_file: "},
+		"no partitions":   {func(c *Config) { c.Partitions = 0 }, "partitions: "},
+		"no replicas":     {func(c *Config) { c.ReplicationFactor = 0 }, "replication_factor: "},
+		"short retention": {func(c *Config) { c.Retention = 1 }, "retention: "},
+		"hasty":           {func(c *Config) { c.Flush = 1 }, "flush: "},
+		"impatient":       {func(c *Config) { c.RequestTimeout = 1 }, "request_timeout: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := DefaultConfig()

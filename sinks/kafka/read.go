@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/internal/kafkaconn"
 	"github.com/tributary-data/tributary/sinks"
 	"github.com/tributary-data/tributary/table"
 )
@@ -61,16 +62,25 @@ func (s *Sink) read(ctx context.Context, topic string, back int64, fn func(r *kg
 		return err
 	}
 	defer cl.Close()
-	return poll(ctx, cl, left, fn)
+	next := map[int32]int64{}
+	for n, o := range from {
+		next[n] = o.EpochOffset().Offset
+	}
+	return s.poll(ctx, cl, topic, next, left, fn)
 }
 
-// quiet is how long nothing may come before what is left counts as compacted
-// away: the last offsets of a partition may be those of transactions of which
-// nothing remains.
-const quiet = 3 * time.Second
+const (
+	// quiet is how long nothing may come before the leader is asked what stands
+	// where we are: the last offsets of a partition may be those of transactions
+	// of which nothing remains.
+	quiet = time.Second
+	// maxQuiet is how often in a row the leader may be asked in vain.
+	maxQuiet = 30
+)
 
-// poll reads until every partition has reached its end.
-func poll(ctx context.Context, cl *kgo.Client, left map[int32]int64, fn func(r *kgo.Record) error) error {
+// poll reads until every partition has reached its end, from next to left.
+func (s *Sink) poll(ctx context.Context, cl *kgo.Client, topic string, next, left map[int32]int64, fn func(r *kgo.Record) error) error {
+	inVain := 0
 	for len(left) > 0 {
 		wait, cancel := context.WithTimeout(ctx, quiet)
 		got := cl.PollFetches(wait)
@@ -79,11 +89,18 @@ func poll(ctx context.Context, cl *kgo.Client, left map[int32]int64, fn func(r *
 			return ctx.Err()
 		}
 		if got.NumRecords() == 0 {
-			if err := got.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			err := got.Err()
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				return fmt.Errorf("reading back: %w", err)
 			}
-			return nil
+			// Silence is not the end: the broker may be slow.
+			err = s.pass(ctx, cl, topic, next, left)
+			if inVain++; len(left) > 0 && inVain >= maxQuiet {
+				return errors.Join(fmt.Errorf("reading back: nothing comes of topic %s, of which %d partitions are not read to their end", topic, len(left)), err)
+			}
+			continue
 		}
+		inVain = 0
 		for it := got.RecordIter(); !it.Done(); {
 			r := it.Next()
 			end, open := left[r.Partition]
@@ -96,12 +113,32 @@ func poll(ctx context.Context, cl *kgo.Client, left map[int32]int64, fn func(r *
 					return err
 				}
 			}
-			if r.Offset+1 >= end {
+			if next[r.Partition] = r.Offset + 1; r.Offset+1 >= end {
 				delete(left, r.Partition)
 			}
 		}
 	}
 	return nil
+}
+
+// pass takes partitions out of left of which no record is left up to the end, as
+// their leaders say.
+func (s *Sink) pass(ctx context.Context, cl *kgo.Client, topic string, next, left map[int32]int64) error {
+	var errs error
+	for n, end := range left {
+		for at := next[n]; ; {
+			empty, to, err := kafkaconn.Probe(ctx, cl, topic, n, at, s.cfg.timeout())
+			errs = errors.Join(errs, err)
+			if err != nil || !empty || to <= at {
+				break
+			}
+			if at = to; at >= end {
+				delete(left, n)
+				break
+			}
+		}
+	}
+	return errs
 }
 
 // current gives the rows of a table as its topic says: of each key the record of

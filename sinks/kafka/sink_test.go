@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
+	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/internal/testkit"
 	"github.com/tributary-data/tributary/sinks"
 	"github.com/tributary-data/tributary/sinks/sinktest"
@@ -42,7 +43,7 @@ func settled(t testing.TB, s *Sink) {
 	}
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
-	testkit.WaitUntil(t, 20*time.Second, "transactions to be over", func() bool {
+	testkit.WaitUntil(t, 2*time.Minute, "transactions to be over", func() bool {
 		same := true
 		committed, err := adm.ListCommittedOffsets(context.Background())
 		if err != nil || committed.Error() != nil {
@@ -65,29 +66,34 @@ func readTables(t testing.TB, s *Sink) map[string][]table.Row {
 	settled(t, s)
 	out := map[string][]table.Row{}
 	for _, tab := range table.All {
-		err := s.current(context.Background(), tab, func(row table.Row) error {
-			out[tab.Name] = append(out[tab.Name], row)
-			return nil
+		var rows []table.Row
+		// The sinks of these tests are impatient, so that faults do not take long.
+		testkit.WaitUntil(t, 2*time.Minute, tab.Name+" to be read", func() bool {
+			rows = nil
+			return s.current(context.Background(), tab, func(row table.Row) error {
+				rows = append(rows, row)
+				return nil
+			}) == nil
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		slices.SortFunc(out[tab.Name], tab.Compare)
+		slices.SortFunc(rows, tab.Compare)
+		out[tab.Name] = rows
 	}
 	return out
 }
 
-// stores runs the suite on topics of their own prefix in one cluster.
-func stores(brokers []string, breaks func(n int) func()) func(t *testing.T) sinktest.Store {
+// stores runs the suite on topics of their own prefix in one cluster. limit is
+// how long a request may take.
+func stores(brokers []string, limit event.Duration, breaks func(n int) func()) func(t *testing.T) sinktest.Store {
 	n := 0
 	return func(t *testing.T) sinktest.Store {
 		n++
 		c := DefaultConfig()
-		c.Brokers, c.Prefix, c.Partitions, c.RequestTimeout = brokers, fmt.Sprintf("s%d.", n), 2, 2000
+		c.Brokers, c.Prefix, c.Partitions, c.RequestTimeout = brokers, fmt.Sprintf("s%d.", n), 2, limit
 		reader := open(t, c)
-		if err := reader.claim(t.Context()); err != nil { // makes the topics
-			t.Fatal(err)
-		}
+		testkit.WaitUntil(t, 2*time.Minute, "topics to be made", func() bool {
+			_, err := reader.Cursor(t.Context())
+			return err == nil
+		})
 		reader.drop()
 		return sinktest.Store{
 			Open:  func(t *testing.T) sinks.Sink { return open(t, c) },
@@ -101,7 +107,7 @@ func stores(brokers []string, breaks func(n int) func()) func(t *testing.T) sink
 // what it was asked.
 func TestSuite(t *testing.T) {
 	c, l := fake(t)
-	sinktest.Run(t, stores(c.ListenAddrs(), l.cutAfter))
+	sinktest.Run(t, stores(c.ListenAddrs(), 2000, l.cutAfter))
 }
 
 func TestSuiteOnRealBroker(t *testing.T) {
@@ -109,5 +115,5 @@ func TestSuiteOnRealBroker(t *testing.T) {
 		t.Skip("starts a broker")
 	}
 	k := testkit.StartKafka(t)
-	sinktest.Run(t, stores(k.Brokers, nil))
+	sinktest.Run(t, stores(k.Brokers, patient, nil))
 }

@@ -21,7 +21,7 @@ import (
 // server meanwhile.
 func deliver(t *testing.T, src *sinktest.Source, s sinks.Sink, rows int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	d := sinks.NewDeliverer(src, s, sinks.Options{MaxRows: rows, MinBackoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
 	d.Drain()
@@ -89,7 +89,7 @@ func TestKilledServer(t *testing.T) {
 	go func() { ended <- d.Run(ctx) }()
 	for range 3 {
 		at := d.State().Progress.Commit
-		testkit.WaitUntil(t, time.Minute, "rows to go on", func() bool { return d.State().Progress.Commit > at })
+		testkit.WaitUntil(t, 5*time.Minute, "rows to go on", func() bool { return d.State().Progress.Commit > at })
 		server.Kill()
 		server.Start()
 	}
@@ -332,7 +332,7 @@ func TestFaultsSayWhatToDo(t *testing.T) {
 func TestLockedOut(t *testing.T) {
 	server := testkit.StartPostgres(t, "fsync=off")
 	cfg := config(server, "")
-	cfg.Timeout = event.Duration(event.Second)
+	cfg.Timeout = event.Duration(3 * event.Second)
 	s := open(t, cfg)
 	src := sinktest.NewSource()
 	src.Commit(everything(1)...)

@@ -127,7 +127,7 @@ func TestLateScripts(t *testing.T) {
 	r := testkit.StartRedis(t)
 	src := sinktest.NewSource()
 	cfg := forever(r.Addr)
-	cfg.Timeout = 100
+	cfg.Timeout = 250
 	s := open(t, cfg)
 	d, stop := delivering(t, src, s, sinks.Options{MaxRows: 50})
 	for n := range 300 {

@@ -115,7 +115,7 @@ func testDownForLong(t *testing.T, h *harness) {
 	const commits, keys, limit = 3000, 40, 60
 	sink := &away{Sink: h.sink}
 	d := sinks.NewDeliverer(h.src, sink, sinks.Options{MaxRows: limit, MinBackoff: time.Millisecond, MaxBackoff: 4 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()

@@ -89,9 +89,9 @@ func (h *harness) deliver() {
 	}
 }
 
-// run drains a deliverer, for at most some seconds.
+// run drains a deliverer, for at most some minutes.
 func (h *harness) run(s sinks.Sink, rows int) error {
-	ctx, cancel := context.WithTimeout(h.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(h.t.Context(), 2*time.Minute)
 	defer cancel()
 	d := sinks.NewDeliverer(h.src, s, sinks.Options{MaxRows: rows, MinBackoff: time.Millisecond, MaxBackoff: 4 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
 	d.Drain()

@@ -19,7 +19,7 @@ import (
 // deliver brings the sink to the source's commit.
 func deliver(t testing.TB, src *sinktest.Source, s sinks.Sink, limit int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	d := sinks.NewDeliverer(src, s, sinks.Options{MaxRows: limit, MinBackoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
 	d.Drain()

@@ -13,7 +13,13 @@ const compare = (view: View): Record<string, string> => (view.compare === "none"
 // chosen one is picked here.
 const ALL = ANALYTICAL.filter((p) => p !== "currency");
 
-export const useOverview = (view: View) => useLiveQuery<Answer<Figures[]>>("kpis", "/v1/overview", { ...params(view, ALL), ...compare(view) });
+const overview = (view: View) => ({ ...params(view, ALL), ...compare(view) });
+
+export const useOverview = (view: View) => useLiveQuery<Answer<Figures[]>>("kpis", "/v1/overview", overview(view));
+
+/** What of the key figures others follow that no channel carries: all of them, or credit alone. */
+export const followFigures = (view: View) => ({ ch: "kpis" as const, params: overview(view), of: (a: Answer<Figures[]>) => a.data });
+export const followCredit = (view: View) => ({ ...followFigures(view), of: (a: Answer<Figures[]>) => a.data.map((f) => [f.currency, f.conversions, f.value, f.credited_conversions, f.credited_value]) });
 
 export const useSeries = (view: View, currency: string) =>
   useLiveQuery<Answer<Point[]>>("series", "/v1/timeseries", { ...params(view, ALL), ...(currency ? { currency } : {}), interval: interval(view), ...compare(view) });

@@ -1,7 +1,7 @@
 // The application's one live client, what it says about itself, and how its
 // frames reach the pages: through the query cache, once per painted frame.
-import { QueryClient, keepPreviousData, useQuery, type UseQueryResult } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { QueryClient, keepPreviousData, notifyManager, useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 import { create } from "zustand";
 import { APIError, get, type Params } from "../api/client";
 import { LiveClient, type Handlers, type LiveState } from "./client";
@@ -31,6 +31,9 @@ export const queries = new QueryClient({
     },
   },
 });
+
+// What a frame changed is in the page before the frame is painted, not one later.
+notifyManager.setScheduler(queueMicrotask);
 
 // Work that waits for the next painted frame; keyed, so that the latest wins.
 const waiting = new Map<string, () => void>();
@@ -144,4 +147,54 @@ export function usePolled<T>(path: string, params: Params, every: number | ((dat
       return paused || gap === 0 || refused(q.state.error) ? false : gap;
     },
   });
+}
+
+const FOLLOW_GAP = 2_000; // between two fetches
+const FOLLOW_SHARE = 8; // of the time is for fetches that take long
+
+/**
+ * Figures that no channel carries whole, fetched anew when a frame of one says
+ * that they changed: `of` is the part of its answer that they follow. Without a
+ * socket they are asked for now and then.
+ */
+export function useFollowed<T, A>(path: string, params: Params, follow: { ch: Channel; params: Params; of: (answer: A) => unknown }, enabled = true): UseQueryResult<T> {
+  const socket = useLive((s) => s.state === "live" && s.transport === "socket");
+  const query = usePolled<T>(path, params, socket ? 0 : 10_000, enabled);
+  const fetch = useRef(() => Promise.resolve<unknown>(undefined));
+  fetch.current = () => query.refetch({ cancelRefetch: false });
+  const latest = useRef(follow.of);
+  latest.current = follow.of;
+  const text = JSON.stringify([path, params, follow.ch, follow.params]);
+  useEffect(() => {
+    if (!enabled) return;
+    let shown: string | undefined; // what the figures that are there were fetched for
+    let newest = "";
+    let waiting: ReturnType<typeof setTimeout> | undefined;
+    let fetching = false;
+    let ended = false;
+    let notBefore = Date.now() + FOLLOW_GAP;
+    const look = () => {
+      if (!ended && !fetching && waiting === undefined && newest !== shown) waiting = setTimeout(() => void again(), Math.max(0, notBefore - Date.now()));
+    };
+    const again = async () => {
+      [waiting, fetching, shown] = [undefined, true, newest];
+      const began = Date.now();
+      await fetch.current();
+      notBefore = Date.now() + Math.max(FOLLOW_GAP, (FOLLOW_SHARE - 1) * (Date.now() - began));
+      fetching = false;
+      look();
+    };
+    const stop = live.follow(follow.ch, follow.params, (a) => {
+      newest = JSON.stringify(latest.current(a as A));
+      shown ??= newest; // the first frame is of the moment of the first answer
+      look();
+    });
+    return () => {
+      ended = true;
+      stop();
+      clearTimeout(waiting);
+    };
+    // text stands for path, params and what is followed
+  }, [text, enabled]);
+  return query;
 }

@@ -3,12 +3,12 @@
 import "./attribution.css";
 import { useMemo } from "react";
 import type { components } from "../api/schema";
-import { pickCurrency, useOverview } from "../api/queries";
-import type { Answer, Money } from "../api/types";
+import { followCredit, pickCurrency, useOverview } from "../api/queries";
+import type { Answer, Figures, Money } from "../api/types";
 import { micros, share } from "../format/decimal";
 import { count, decimal, exactMoney, modelName, money, percent, signedMoney, signedPercent } from "../format/format";
 import { span } from "../format/time";
-import { usePolled } from "../live/store";
+import { useFollowed } from "../live/store";
 import { Mark } from "../parts/marks";
 import { Segments } from "../parts/menu";
 import { amount, minus, total } from "../parts/money";
@@ -59,7 +59,7 @@ export default function Attribution() {
 
 function Models({ group, currency }: { group: string; currency: string }) {
   const { view } = useView();
-  const query = usePolled<Answer<Compared[]>>("/v1/attribution/compare", { ...params(view, ["range", "timezone", "basis", "campaign", "channel"]), group_by: group }, 5000);
+  const query = useFollowed<Answer<Compared[]>, Answer<Figures[]>>("/v1/attribution/compare", { ...params(view, ["range", "timezone", "basis", "campaign", "channel"]), group_by: group }, followCredit(view));
   const rows = useMemo(() => (query.data?.data ?? []).filter((r) => r.currency === currency), [query.data, currency]);
   const nameOf = (r: Compared) => (r.unattributed ? "(unattributed)" : (r.channel ?? r.campaign_id ?? "") || "(none)");
   const columns = useMemo((): Column<Compared>[] => {
@@ -78,9 +78,9 @@ function Models({ group, currency }: { group: string; currency: string }) {
           const v = r.models[m];
           const n = v ? micros(v.credited_value.amount) : 0n;
           const text = <span title={v ? `${exactMoney(v.credited_value)}, ${v.credited_conversions} conversions` : undefined} className={v && micros(v.credited_value.amount) === 0n ? "muted" : undefined}>{money(v?.credited_value)}</span>;
-          return <span className={`under${m === view.model ? " on" : ""}`}>{text}{m !== "participation" && <i style={{ width: `${(100 * share(n, most)).toFixed(1)}%` }} aria-hidden="true" />}</span>;
+          return <span className={`under${m === view.model ? " on" : ""}`}>{text}<i style={{ width: m === "participation" ? 0 : `${(100 * share(n, most)).toFixed(1)}%` }} aria-hidden="true" /></span>;
         },
-        foot: <>{money(total(rows.map((r) => r.models[m]?.credited_value), currency))}{m === "participation" && <span className="warn" title="Sums to more than the value"> *</span>}</>,
+        foot: <>{money(total(rows.map((r) => r.models[m]?.credited_value), currency))}{m === "participation" && <span className="warn beside" title="Sums to more than the value">*</span>}</>,
       })),
     ];
   }, [group, rows, currency, view.model]);
@@ -91,7 +91,7 @@ function Models({ group, currency }: { group: string; currency: string }) {
           <section className="sheet"><Empty title="No credit in this range"><p>There is no net conversion here, or the filters leave none.</p></Empty></section>
         ) : (
           <>
-            <TableSheet title="Models side by side" note={`credited value, ${currency}`} columns={columns} rows={rows} rowKey={nameOf} sort={{ id: view.model, desc: true }} csvName="models" height="calc(100dvh - 480px)" />
+            <TableSheet title="Models side by side" note={`credited value, ${currency}`} columns={columns} rows={rows} rowKey={nameOf} sort={{ id: view.model, desc: true }} csvName="models" height="max(100dvh - 480px, 420px)" />
             <Disagreement rows={rows.filter((r) => !r.unattributed)} all={total(rows.map((r) => r.models["last_touch"]?.credited_value), currency)} group={group} model={view.model} currency={currency} nameOf={nameOf} />
           </>
         )
@@ -141,7 +141,7 @@ const SHOWN_PATHS = 500;
 
 function Ways({ group, currency, lag }: { group: string; currency: string; lag: boolean }) {
   const { view } = useView();
-  const query = usePolled<Paths>("/v1/paths", { ...params(view, ["range", "timezone"]), ...(currency ? { currency } : {}), model: view.model, group_by: group, limit: String(SHOWN_PATHS) }, 10_000);
+  const query = useFollowed<Paths, Answer<Figures[]>>("/v1/paths", { ...params(view, ["range", "timezone"]), ...(currency ? { currency } : {}), model: view.model, group_by: group, limit: String(SHOWN_PATHS) }, followCredit(view));
   return (
     <Loaded query={query} what="the paths" rows={12}>
       {(p) => {

@@ -3,11 +3,11 @@
 import { useMemo } from "react";
 import { Link, useParams } from "wouter";
 import type { components } from "../api/schema";
-import { useSeries } from "../api/queries";
-import type { Answer, CampaignFigures, ChannelFigures } from "../api/types";
+import { followFigures, useSeries } from "../api/queries";
+import type { Answer, CampaignFigures, ChannelFigures, Figures } from "../api/types";
 import { micros, share, sortKey } from "../format/decimal";
 import { count, decimal, exactMoney, modelName, money, orNone, percent, ratio } from "../format/format";
-import { usePolled } from "../live/store";
+import { useFollowed } from "../live/store";
 import { Mark } from "../parts/marks";
 import { amount } from "../parts/money";
 import { Facts, PageHead, Sheet } from "../parts/page";
@@ -34,12 +34,12 @@ export default function CampaignPage() {
   const { view, href } = useView();
   const id = decodeURIComponent(useParams<{ id: string }>().id ?? "");
   const own = useMemo(() => ({ ...view, campaign: [id] }), [view, id]);
-  const campaign = usePolled<Campaign>(`/v1/campaigns/${encodeURIComponent(id)}`, params(view, ["range", "timezone", "model", "basis", "traffic", "channel"]), 5000);
+  const campaign = useFollowed<Campaign, Answer<Figures[]>>(`/v1/campaigns/${encodeURIComponent(id)}`, params(view, ["range", "timezone", "model", "basis", "traffic", "channel"]), followFigures(own));
   const totals = campaign.data?.data.totals ?? [];
   const chosen = totals.find((t) => t.currency === view.currency) ?? totals.reduce<CampaignFigures | undefined>((b, t) => (b && micros(b.spend.amount) >= micros(t.spend.amount) ? b : t), undefined);
   const currency = chosen?.currency ?? "";
   const series = useSeries(own, currency);
-  const creatives = usePolled<Answer<Creative[]>>("/v1/attribution", { ...params(own, ["range", "timezone", "model", "basis", "traffic", "campaign", "channel"]), group_by: "creative" }, 10_000);
+  const creatives = useFollowed<Answer<Creative[]>, Answer<Figures[]>>("/v1/attribution", { ...params(own, ["range", "timezone", "model", "basis", "traffic", "campaign", "channel"]), group_by: "creative" }, followFigures(own));
   return (
     <div className="page">
       <PageHead

@@ -20,10 +20,11 @@ export function Spark({ values, openFrom, tone = "accent", label, height = 26 }:
     return d;
   };
   const closed = line(0, openFrom);
+  const first = values.findIndex((v) => v !== null);
   const color = `var(--${tone === "accent" ? "accent-line" : "slate"})`;
   return (
     <svg className="spark" viewBox={`0 0 ${w} ${height}`} preserveAspectRatio="none" role="img" aria-label={label} style={{ height }}>
-      {closed && openFrom > 1 && !values.slice(0, openFrom).includes(null) && <path className="area" d={`${closed}L${x(Math.min(openFrom, n) - 1).toFixed(1)} ${height}L0 ${height}Z`} style={{ fill: color, opacity: 0.1 }} />}
+      {closed && openFrom > first + 1 && !values.slice(first, openFrom).includes(null) && <path className="area" d={`${closed}L${x(Math.min(openFrom, n) - 1).toFixed(1)} ${height}L${x(first).toFixed(1)} ${height}Z`} style={{ fill: color, opacity: 0.1 }} />}
       <path d={closed} style={{ stroke: color }} />
       <path className="open" d={line(openFrom - 1, n)} style={{ stroke: color }} />
     </svg>

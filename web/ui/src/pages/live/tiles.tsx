@@ -19,9 +19,11 @@ interface Tile {
 }
 
 const ROLL = 10; // points over which a ratio of single minutes is smoothed
+const LEAST = 5; // fewer would show the chance of a minute as a peak
 
 function rolling(points: Point[], over: (p: Point) => bigint, under: (p: Point) => bigint): (number | null)[] {
   return points.map((_, i) => {
+    if (i + 1 < LEAST && points.length > ROLL) return null;
     let a = 0n;
     let b = 0n;
     for (const p of points.slice(Math.max(0, i - ROLL + 1), i + 1)) {
