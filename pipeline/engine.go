@@ -86,6 +86,7 @@ type Engine struct {
 	tuple     []byte
 	items     []item
 	packed    []byte
+	dead      map[string]string // dead letters of the tick at hand, by key
 	counts    Counts
 
 	published struct {
@@ -118,7 +119,7 @@ func Open(cfg Config, store *state.Store, opt Options) (*Engine, error) {
 	opt = opt.withDefaults()
 	e := &Engine{
 		cfg: cfg, opt: opt, store: store, modes: newModeSets(cfg.Fraud.Rules), touches: newTouchKinds(&cfg.Attribution),
-		clickRules: cfg.Fraud.Rules.ClickRules(), version: opt.Version, watermark: event.NoTime, maxTime: event.NoTime,
+		dead: map[string]string{}, clickRules: cfg.Fraud.Rules.ClickRules(), version: opt.Version, watermark: event.NoTime, maxTime: event.NoTime,
 	}
 	counts, err := e.restore()
 	if err != nil {

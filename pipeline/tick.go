@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/history"
@@ -138,6 +137,7 @@ func (e *Engine) Tick(t *Tick) (*Commit, error) {
 // too late end here.
 func (e *Engine) route(t *Tick, c *Commit) error {
 	counts := &e.counts
+	clear(e.dead)
 	if cap(e.items) < len(t.Records) {
 		e.items = make([]item, len(t.Records))
 	}
@@ -218,8 +218,9 @@ func (e *Engine) intern(it *item, b *state.Batch) (err error) {
 }
 
 // keepDeadLetter stores a record that breaks a rule. A client may name two of
-// its requests alike: the second record at a position gets one of its own, the
-// same record sent again does not.
+// its requests alike, and a topic that was made anew uses its offsets again: the
+// second record at a position gets one of its own, the same record sent again
+// does not.
 func (e *Engine) keepDeadLetter(d *event.DeadLetter, b *state.Batch) error {
 	counts := &e.counts
 	if counts.DeadLetters == nil {
@@ -229,16 +230,24 @@ func (e *Engine) keepDeadLetter(d *event.DeadLetter, b *state.Batch) error {
 	value := appendDeadLetter(nil, d.Code, d.Message, d.Raw)
 	pos := d.Pos.String()
 	key := deadLetterKey(nil, pos)
-	for n := 2; strings.HasPrefix(pos, "http/"); n++ {
-		old, err := e.store.Get(key)
-		if errors.Is(err, state.ErrNotFound) || err == nil && string(old) == string(value) {
-			break
+	for n := 2; ; n++ {
+		old, ok := e.dead[string(key)]
+		if !ok {
+			stored, err := e.store.Get(key)
+			if errors.Is(err, state.ErrNotFound) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			old = string(stored)
 		}
-		if err != nil {
-			return err
+		if old == string(value) {
+			break
 		}
 		key = deadLetterKey(nil, fmt.Sprintf("%s+%d", pos, n))
 	}
+	e.dead[string(key)] = string(value)
 	b.Set(key, value)
 	e.shards[0].changed(key)
 	return nil
