@@ -267,6 +267,7 @@ var (
 	createSchema   = regexp.MustCompile(`^CREATE SCHEMA IF NOT EXISTS `)
 	createTable    = regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS ` + sqlTable + ` \(`)
 	addColumns     = regexp.MustCompile(`^ALTER TABLE ` + sqlTable + ` ADD COLUMN `)
+	describedAs    = regexp.MustCompile(` OPTIONS\(description = '([^']*)'\)$`)
 	setDescription = regexp.MustCompile(`^ALTER TABLE ` + sqlTable + ` SET OPTIONS\(description = '([^']*)'\)$`)
 	createView     = regexp.MustCompile(`^CREATE OR REPLACE VIEW ` + sqlTable + ` AS `)
 	plainSelect    = regexp.MustCompile("^SELECT ([`a-z_, ]+) FROM " + sqlTable + ` WHERE shard = 0$`)
@@ -285,6 +286,9 @@ func (b *BigQuery) runLocked(q string) ([][]*string, error) {
 	if m := createTable.FindStringSubmatch(q); m != nil {
 		if b.mu.tables[m[1]] == nil {
 			b.mu.tables[m[1]] = parseTable(m[1], q[len(m[0]):])
+			if d := describedAs.FindStringSubmatch(q); d != nil {
+				b.mu.tables[m[1]].description = d[1]
+			}
 		}
 		return nil, nil
 	}

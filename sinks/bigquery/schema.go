@@ -131,7 +131,8 @@ func DDL(cfg Config, deps sinks.Deps) []string {
 
 func (s *schema) all() []string {
 	out := []string{fmt.Sprintf("CREATE SCHEMA IF NOT EXISTS %s OPTIONS(location = '%s')", quote(s.cfg.Project+"."+s.cfg.Dataset), s.cfg.Location)}
-	out = append(out, fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s, PRIMARY KEY (`table`, shard) NOT ENFORCED)", s.qualified(rows.Progress), progressColumns))
+	// It is known for ours from its first moment, even if the rest fails.
+	out = append(out, fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s, PRIMARY KEY (`table`, shard) NOT ENFORCED) OPTIONS(description = 'tributary schema %d unfinished')", s.qualified(rows.Progress), progressColumns, schemaVersion))
 	for _, t := range kept() {
 		out = append(out, s.table(t))
 	}

@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -299,12 +298,6 @@ func (s *Sink) ready(ctx context.Context) (err error) {
 	for _, q := range s.schema.all() {
 		if err := s.client.query(ctx, q, nil); err != nil {
 			return fault(fmt.Sprintf("making the tables: %.70s...", q), err)
-		}
-		if strings.HasPrefix(q, "CREATE TABLE") && version == 0 && strings.Contains(q, rows.Progress+"`") {
-			// From now on it is known for ours, even if the rest fails.
-			if err := s.client.query(ctx, s.schema.mark("unfinished"), nil); err != nil {
-				return fault("making the tables", err)
-			}
 		}
 	}
 	s.made = true
