@@ -24,6 +24,7 @@ type FileOptions struct {
 	Decode   DecodeConfig
 	Clock    event.Millis // what events may be at most five minutes ahead of
 	Workers  int          // decoding goroutines; 0 is one for each processor
+	Ahead    int          // chunks that may wait to be taken; 0 is two for each worker
 	Mappings []Mapping    // validated
 
 	// Judge, when set, gives Event.Lists; the workers call it at the same time.
@@ -72,16 +73,24 @@ const (
 	// chunkSize is how much is decoded at once: large enough that handing it
 	// over costs nothing, small enough that hundreds of open files fit in memory.
 	chunkSize = 128 << 10
-	// aheadPerWorker is how many chunks may wait per worker, so that none
-	// starves while Next is busy.
+	// aheadPerWorker is the least number of chunks that may wait per worker, so
+	// that none starves while Next is busy.
 	aheadPerWorker = 2
+	// aheadInAll is how many chunks may wait in all files that are read at once:
+	// the records of three ticks of a replay, so that they are decoded while one
+	// is applied. About 40 MiB with their events.
+	aheadInAll = 144
 	// usualRecord is the size of a record by which room is made for a chunk's.
 	usualRecord = 256
 )
 
+// Ahead is how many chunks each of so many files that are read at once may have
+// waiting.
+func Ahead(files int) int { return aheadInAll / max(1, files) }
+
 // recycled is how many batches Recycle keeps beyond those that are read ahead:
 // about what one tick of a replay holds.
-const recycled = 16
+const recycled = 64
 
 // chunk is a part of a file: whole records, or one that is dead already.
 type chunk struct {
@@ -279,7 +288,7 @@ func (f *File) closeAll() error {
 
 func (f *File) start() {
 	f.started = true
-	ahead := f.opt.Workers * aheadPerWorker
+	ahead := max(f.opt.Ahead, f.opt.Workers*aheadPerWorker)
 	f.order = make(chan *chunk, ahead)
 	f.jobs = make(chan *chunk, ahead)
 	f.free = make(chan []event.Record, ahead+recycled)

@@ -15,7 +15,7 @@ import (
 // LiveOptions set the pace of a live pipeline.
 type LiveOptions struct {
 	Tick       time.Duration // least time between the beginnings of two ticks; 0: 20 ms
-	MaxRecords int           // in a tick; 0: 8192
+	MaxRecords int           // in a tick; 0: 32768
 	IdleAfter  time.Duration // 0: as the engine's configuration says
 	Now        func() time.Time
 	// Paused says why nothing may be taken in now, such as a full disk; nil
@@ -90,7 +90,7 @@ func NewLive(e *Engine, names []string, opt LiveOptions) (*Live, error) {
 		opt.Tick = 20 * time.Millisecond
 	}
 	if opt.MaxRecords == 0 {
-		opt.MaxRecords = 8192
+		opt.MaxRecords = 32768
 	}
 	if opt.IdleAfter == 0 {
 		opt.IdleAfter = time.Duration(e.cfg.Time.IdleAfter) * time.Millisecond

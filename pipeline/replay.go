@@ -24,11 +24,11 @@ type recycler interface{ Recycle(batch []event.Record) }
 
 // ReplayTick is the number of records in a tick of a replay. It is fixed, so
 // that the same files give the same bytes.
-const ReplayTick = 4096
+const ReplayTick = 16384
 
 // replayFold is the number of ticks between the beginnings of two cycles of
 // folding.
-const replayFold = 256
+const replayFold = 64
 
 // Jump is an input whose time went ahead by more than a day from one record to
 // the next: what follows in it may be judged late.

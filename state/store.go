@@ -247,6 +247,7 @@ func (s *Store) Metrics() (*pebble.Metrics, int64) { return s.db.Metrics(), s.st
 type Sizes struct {
 	Disk, Debt, Written, WAL uint64
 	Stalls                   int64
+	Compacting               bool
 }
 
 // Sizes measures the store.
@@ -259,6 +260,8 @@ func (s *Store) Sizes() Sizes {
 		Written: total.TableBytesFlushed + total.TableBytesCompacted + m.WAL.BytesWritten,
 		WAL:     m.WAL.BytesWritten,
 		Stalls:  s.stalls.Load(),
+
+		Compacting: m.Compact.NumInProgress > 0 || m.Flush.NumInProgress > 0,
 	}
 }
 

@@ -37,7 +37,7 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) (err error) {
 		}
 	}()
 	for _, path := range o.Files {
-		f, err := ingest.OpenFile(path, ingest.FileOptions{Decode: service.Decoding(cfg), Clock: clock, Mappings: cfg.Ingest.Mappings, NewJudge: service.Judges(lists)})
+		f, err := ingest.OpenFile(path, ingest.FileOptions{Decode: service.Decoding(cfg), Clock: clock, Ahead: ingest.Ahead(len(o.Files)), Mappings: cfg.Ingest.Mappings, NewJudge: service.Judges(lists)})
 		if err != nil {
 			return err
 		}
