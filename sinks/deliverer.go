@@ -36,6 +36,8 @@ type Deliverer struct {
 	downAt   time.Time // when it began to fail
 	anew     bool      // everything is to be written again; until that is done
 	rowBytes int       // of a row lately, about
+	most     int       // rows of the next batch after one that failed; 0: as many as usual
+	tooMany  int       // rows of the batch that failed, where these were many
 
 	mu struct {
 		sync.Mutex
@@ -256,17 +258,38 @@ func (d *Deliverer) send(ctx context.Context, view View) (refused bool, err erro
 		}
 		b.After, b.View = d.at.Commit, view
 		if err := d.sink.Apply(ctx, b); err != nil {
+			if d.most = min(probeRows, limit); limit > probeRows {
+				d.tooMany = limit
+			}
 			return true, fmt.Errorf("writing %d rows up to %s: %w", len(b.Changes), b.Progress, err)
 		}
 		d.at = b.Progress
 		d.sent(&b, d.weigh(&b))
+		d.grow()
 	}
 	return false, nil
 }
 
-// limit is how many rows of the size that they have lately make a batch.
+// grow makes the next batch greater after one that followed a failure: quickly
+// while it is far from the size that failed, then slowly.
+func (d *Deliverer) grow() {
+	if 2*d.most < d.tooMany {
+		d.most *= 2
+	} else {
+		d.most += d.most / 8
+	}
+}
+
+// limit is how many rows of the size that they have lately make a batch. After a
+// batch that failed they are fewer and grow again: a sink that comes back to a
+// long backlog may not manage a full one in time.
 func (d *Deliverer) limit() int {
-	return max(1, min(d.opt.MaxRows, d.opt.MaxBytes/max(1, d.rowBytes)))
+	full := max(1, min(d.opt.MaxRows, d.opt.MaxBytes/max(1, d.rowBytes)))
+	if d.most > 0 && d.most < full {
+		return d.most
+	}
+	d.most = 0
+	return full
 }
 
 // weigh measures a batch, for the size of the next one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,6 +24,7 @@ type paced struct {
 	batches []int
 	cursors atomic.Int64
 	lost    atomic.Bool // the store forgets everything before the next question
+	manages int         // rows in one batch; 0: any
 }
 
 func (p *paced) Pace() sinks.Pace { return p.pace }
@@ -36,6 +38,9 @@ func (p *paced) Cursor(ctx context.Context) (sinks.Progress, error) {
 }
 
 func (p *paced) Apply(ctx context.Context, b sinks.Batch) error {
+	if p.manages > 0 && len(b.Changes) > p.manages {
+		return errors.New("no answer in time")
+	}
 	err := p.memory.Apply(ctx, b)
 	if err == nil {
 		p.batches = append(p.batches, len(b.Changes))
@@ -91,8 +96,30 @@ func TestHealth(t *testing.T) {
 		time.Sleep(11 * time.Second)
 		synctest.Wait()
 		expect("when it is back", sinks.OK, 0, 0)
-		if len(sink.batches) != 2 || sink.batches[0] != 100 || sink.batches[1] != 401 {
-			t.Errorf("sent batches of %v; want 100 to probe it, then the rest", sink.batches)
+		if want := []int{100, 200, 201}; !slices.Equal(sink.batches, want) {
+			t.Errorf("sent batches of %v; want %v: 100 to probe it, then twice as many each time", sink.batches, want)
+		}
+		ended(t, d, done)
+	})
+}
+
+// TestSlowAfterAnOutage: a sink that comes back to a long backlog and manages no
+// full batch in time gets smaller ones, and so all.
+func TestSlowAfterAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, sink := sinktest.NewSource(), &paced{manages: 300}
+		d, done := running(t, src, sink)
+		sink.err.Store("no route")
+		for n := range 6000 {
+			src.Commit(late(fmt.Sprint("row ", n)))
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		sink.err.Store("")
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		if s := d.State(); s.LagRows != 0 {
+			t.Errorf("%d rows lag after three minutes; want none", s.LagRows)
 		}
 		ended(t, d, done)
 	})

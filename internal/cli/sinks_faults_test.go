@@ -334,7 +334,7 @@ func (r *rig) await(what string, ok func(x said) bool) {
 			r.t.Logf("the program said %+v", last)
 		}
 	}()
-	testkit.WaitUntil(r.t, 3*time.Minute, what, func() bool {
+	testkit.WaitUntil(r.t, 3*time.Minute+2**outage, what, func() bool {
 		x, answered := r.ask()
 		if answered {
 			last = x
