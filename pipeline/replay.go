@@ -22,9 +22,15 @@ type Input interface {
 // applied.
 type recycler interface{ Recycle(batch []event.Record) }
 
-// ReplayTick is the number of records in a tick of a replay. It is fixed, so
-// that the same files give the same bytes.
-const ReplayTick = 16384
+// ReplayTick is the number of records in a tick of a replay, and denseTick of one
+// in which the watermark moves by less than denseSpan: larger ticks are cheaper,
+// but what becomes final and is restated in one tick is not told apart. Both
+// depend on the records alone, so that the same files give the same bytes.
+const (
+	ReplayTick = 4096
+	denseTick  = 4 * ReplayTick
+	denseSpan  = event.Second
+)
 
 // replayFold is the number of ticks between the beginnings of two cycles of
 // folding.
@@ -210,7 +216,10 @@ func (m *merger) noteJump(q *queued, ev *event.Event) {
 
 func (m *merger) take(rec *event.Record) error {
 	m.tick = append(m.tick, Stamped{rec, m.clock.Watermark()})
-	if len(m.tick) < m.opt.TickRecords {
+	switch n := len(m.tick); {
+	case n < m.opt.TickRecords:
+		return nil
+	case m.opt.TickRecords == ReplayTick && n < denseTick && m.tick[n-1].Watermark-m.tick[0].Watermark < denseSpan:
 		return nil
 	}
 	return m.flush(m.clock.Watermark())
