@@ -258,7 +258,7 @@ func (r *rig) traffic() (end func()) {
 				// The last moves the watermark behind everything.
 				r.send(given, fmt.Sprintf(`{"event_id":"end","type":"page_view","event_time":%q,"anonymous_id":"nobody"}`+"\n", at+event.Day))
 				return
-			case <-time.After(100 * time.Millisecond):
+			case <-time.After(pace * 100 * time.Millisecond):
 			}
 		}
 	}()

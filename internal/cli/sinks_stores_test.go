@@ -227,7 +227,7 @@ func (k kit) bigquery() *store {
 		t.Fatal(err)
 	}
 	s := &store{name: "bigquery", wait: "batch_age"}
-	s.section = fmt.Sprintf("{project: p, endpoint: %q, timeout: 3s}", "http://"+s.behind(k, u.Host))
+	s.section = fmt.Sprintf("{project: p, endpoint: %q, timeout: 20s}", "http://"+s.behind(k, u.Host))
 	s.sums = func(t testing.TB, tab *table.Table, columns []string) ([]int64, bool) {
 		body, _ := json.Marshal(map[string]any{"useLegacySql": false, "query": sumsQuery("`p.tributary.v_"+tab.Name+"`", "STRING", columns)})
 		res, err := http.Post(b.Endpoint+"/bigquery/v2/projects/p/queries", "application/json", strings.NewReader(string(body)))
