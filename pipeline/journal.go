@@ -327,6 +327,9 @@ func (d *journalDecoder) differences() []journalEntry {
 	var out []journalEntry
 	for range d.uvarint() {
 		model := d.text()
+		if d.err != nil {
+			return nil
+		}
 		for range d.uvarint() {
 			t, ppm, micros := d.uvarint(), d.varint(), d.varint()
 			if d.err == nil && t >= n {
