@@ -37,8 +37,7 @@ type loss struct {
 	epoch   int32
 	resume  int64 // where the log goes on; -1 where that is not known
 
-	reported bool
-	text     string // for people
+	text string // for people; empty: not reported yet
 }
 
 // from recognises a loss in what a fetch answered.

@@ -81,7 +81,7 @@ func (l *ledger) released() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range l.inputs {
-		a.joined = false
+		a.joined, a.problem = false, ""
 	}
 }
 

@@ -183,9 +183,8 @@ func (s *Source) topicFails(t *topic, err error) {
 		p.mu.Unlock()
 		if placed && !lost && t.missing >= goneAfter {
 			l := &loss{kind: deleted, topicID: at.TopicID, next: at.Offset}
-			l.text = l.describe(p.name, -1, -1)
-			s.reportLoss(p, l)
 			s.loses(p, l)
+			s.reportLoss(p, l, -1, -1)
 		}
 		if gone && !placed {
 			t.absent = true
@@ -232,10 +231,9 @@ func (s *Source) place(ctx context.Context, p *partition, id string, fresh bool)
 		p.move(move{to: at})
 		return
 	}
-	if !l.reported {
+	if l.text == "" {
 		start, end := s.held(ctx, p)
-		l.text = l.describe(p.name, start, end)
-		s.reportLoss(p, l)
+		l = s.reportLoss(p, l, start, end)
 	}
 	if s.cfg.OnDataLoss == stop {
 		return
@@ -259,10 +257,19 @@ func (s *Source) placeFails(p *partition, err error) {
 	p.mu.Unlock()
 }
 
-func (s *Source) reportLoss(p *partition, l *loss) {
-	l.reported = true
+// reportLoss says what happened, once: a loss that has a text was reported. It
+// puts another loss in the place of l, since others are reading that one.
+func (s *Source) reportLoss(p *partition, l *loss, start, end int64) *loss {
+	told := *l
+	told.text = l.describe(p.name, start, end)
+	p.mu.Lock()
+	if p.mu.loss == l {
+		p.mu.loss = &told
+	}
+	p.mu.Unlock()
 	s.counts.losses.add(string(l.kind), 1)
-	s.log.Error("what comes next in a partition is lost", slog.String("input", p.name), slog.String("kind", string(l.kind)), slog.String("reason", l.text))
+	s.log.Error("what comes next in a partition is lost", slog.String("input", p.name), slog.String("kind", string(l.kind)), slog.String("reason", told.text))
+	return &told
 }
 
 // bound is the beginning or the end of a partition.
