@@ -26,6 +26,13 @@ type ledger struct {
 	inputs map[string]*account
 	paused error
 	open   chan struct{}
+	order  []applied // over all inputs
+}
+
+// applied is the event time of a record, in the order in which they came.
+type applied struct {
+	input string
+	time  event.Millis
 }
 
 // account is one input of it.
@@ -117,6 +124,11 @@ func (d *door) commit(b Batch) error {
 		return fmt.Errorf("%d times for %d records", len(b.Received), len(b.Records))
 	}
 	a.records = append(a.records, b.Records...)
+	for i := range b.Records {
+		if e := b.Records[i].Event; b.Records[i].Dead == nil {
+			a.l.order = append(a.l.order, applied{a.name, e.Time})
+		}
+	}
 	a.received = append(a.received, b.Received...)
 	a.position, a.atEnd = b.Position, b.AtEnd
 	a.handings++

@@ -258,10 +258,10 @@ func (h *History) Next(ctx context.Context) ([]event.Record, error) {
 
 func (h *History) decodeAll(ctx context.Context, records []*kgo.Record) ([]event.Record, error) {
 	for {
-		b, _, err := h.p.decode(chunk{records: records})
+		d, err := h.p.decode(chunk{records: records})
 		var missing *schemaMissing
 		if !errors.As(err, &missing) {
-			return b.Records, err
+			return d.records, err
 		}
 		if err := h.registry.load(ctx, missing.id); err != nil {
 			return nil, unreachable(err.Error())

@@ -48,9 +48,10 @@ type partition struct {
 
 	mu struct {
 		sync.Mutex
-		queue []chunk
-		gen   int // that counts now
-		live  int // that is assigned; fetches of another are dropped
+		queue  []chunk
+		queued int64 // bytes in it
+		gen    int   // that counts now
+		live   int   // that is assigned; fetches of another are dropped
 
 		next    int64 // offset after what was queued, and the epoch of that
 		epoch   int32
@@ -62,6 +63,7 @@ type partition struct {
 		fault   string    // of fetching, for as long as it comes again
 		faultAt time.Time // when it came last
 		aside   bool      // it is not fetched until the surveyor takes it up again
+		held    bool      // it is not fetched while its queue is long: see aligner
 		waiting string    // for the schema registry
 		end     int64     // of the log, when last asked; -1: unknown
 		asked   string    // why the end could not be asked for
@@ -130,10 +132,12 @@ func (p *partition) queueRecords(records []*kgo.Record, highWatermark int64) {
 		p.mu.Lock()
 		c.gen = p.mu.live
 		p.mu.queue = append(p.mu.queue, c)
+		p.mu.queued += c.bytes
 		p.mu.next, p.mu.epoch = part[len(part)-1].Offset+1, part[len(part)-1].LeaderEpoch
 		p.mu.Unlock()
 	}
 	p.ring()
+	p.holdBack()
 }
 
 // take waits for the next chunk of the generation that counts.
@@ -144,8 +148,13 @@ func (p *partition) take(ctx context.Context) (chunk, bool) {
 			c := p.mu.queue[0]
 			p.mu.queue[0] = chunk{} // what it holds can go
 			p.mu.queue = p.mu.queue[1:]
+			p.mu.queued -= c.bytes
 			if c.gen == p.mu.gen {
+				enough := !p.mu.held || p.mu.queued > p.s.share.Load()/2
 				p.mu.Unlock()
+				if !enough {
+					p.s.orders.add(p.letGo)
+				}
 				return c, true
 			}
 			p.s.budget.give(c.bytes)
@@ -220,6 +229,7 @@ func (p *partition) fetch() {
 	p.mu.aside = false
 	next, epoch := p.mu.next, p.mu.epoch
 	p.mu.Unlock()
+	p.letGo()
 	p.s.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{
 		p.topic: {p.n: kgo.NoResetOffset().At(next).WithEpoch(epoch)},
 	})
@@ -265,44 +275,80 @@ func (p *partition) handInMapped(ctx context.Context, c chunk) error {
 	}
 }
 
-// handIn decodes a chunk and hands it in.
+// handIn decodes a chunk and hands it in, in parts where other partitions are
+// further behind.
 func (p *partition) handIn(ctx context.Context, c chunk) error {
 	select {
 	case p.s.cpu <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	b, skipped, err := p.decode(c)
+	d, err := p.decode(c)
 	<-p.s.cpu
 	if err != nil {
 		return err
 	}
-	last := c.records[len(c.records)-1]
-	p.mu.Lock()
-	after := p.mu.handed
-	p.mu.Unlock()
-	after.Offset, after.Epoch = last.Offset+1, last.LeaderEpoch
-	b.Position = after.encode()
-	b.AtEnd = c.end >= 0 && after.Offset >= c.end
-	n := int64(len(b.Records))
-	wait, err := p.in.HandIn(ctx, b)
-	if err != nil {
-		return err
+	times := inputTimes(d.records, d.received)
+	for from := 0; ; {
+		to := len(d.records)
+		if from < to {
+			n, err := p.s.aligner.upTo(ctx, p, times[from:])
+			if err != nil {
+				return err
+			}
+			to = from + n
+		}
+		whole := to == len(d.records)
+		upTo := len(c.records)
+		if !whole {
+			upTo = d.index[to]
+		}
+		last := c.records[upTo-1]
+		p.mu.Lock()
+		after := p.mu.handed
+		p.mu.Unlock()
+		after.Offset, after.Epoch = last.Offset+1, last.LeaderEpoch
+		atEnd := c.end >= 0 && after.Offset >= c.end
+		wait, err := p.in.HandIn(ctx, Batch{Records: d.records[from:to:to], Received: d.received[from:to:to], Position: after.encode(), AtEnd: atEnd})
+		if err != nil {
+			return err
+		}
+		switch {
+		case from < to:
+			p.s.aligner.move(p, times[to-1], !atEnd)
+		case atEnd:
+			p.s.aligner.move(p, event.NoTime, false)
+		}
+		a := ack{p: p, wait: wait, after: after}
+		p.mu.Lock()
+		p.mu.handed = after
+		p.mu.records += int64(to - from)
+		if whole {
+			p.mu.bytes += c.bytes - int64(len(c.records))*recordOverhead
+			p.mu.skipped += d.skipped
+			a.bytes = c.bytes
+		}
+		p.mu.Unlock()
+		p.s.acks <- a
+		if whole {
+			return nil
+		}
+		from = to
 	}
-	p.mu.Lock()
-	p.mu.handed = after
-	p.mu.records += n
-	p.mu.bytes += c.bytes - int64(len(c.records))*recordOverhead
-	p.mu.skipped += skipped
-	p.mu.Unlock()
-	p.s.acks <- ack{p, wait, after, c.bytes}
-	return nil
+}
+
+// decoded is what a chunk says.
+type decoded struct {
+	records  []event.Record
+	received []event.Millis
+	index    []int // of each in the chunk
+	skipped  int64 // without a value
 }
 
 // decode makes of a chunk what is handed in. Control records are markers of
 // transactions, and a record without a value is a tombstone of a compacted
 // topic: neither is an event, and the second is counted.
-func (p *partition) decode(c chunk) (b Batch, skipped int64, err error) {
+func (p *partition) decode(c chunk) (d decoded, err error) {
 	now := event.Millis(time.Now().UnixMilli())
 	type converted struct {
 		raw  []byte // what is decoded
@@ -312,21 +358,21 @@ func (p *partition) decode(c chunk) (b Batch, skipped int64, err error) {
 		dead *event.DeadLetter
 	}
 	items := make([]converted, 0, len(c.records))
-	b.Received = make([]event.Millis, 0, len(c.records))
+	d.received, d.index = make([]event.Millis, 0, len(c.records)), make([]int, 0, len(c.records))
 	whole := true
-	for _, r := range c.records {
+	for i, r := range c.records {
 		if r.Attrs.IsControl() {
 			continue
 		}
 		if r.Value == nil {
-			skipped++
+			d.skipped++
 			continue
 		}
 		it := converted{raw: r.Value, pos: event.Position{Prefix: p.prefix, N: r.Offset}}
 		if isWire(r.Value) && len(r.Value) <= ingest.MaxRecord {
 			json, id, fault, err := p.s.registry.convert(r.Value)
 			if err != nil {
-				return b, 0, err
+				return d, err
 			}
 			if fault != nil {
 				it.dead = &event.DeadLetter{Pos: it.pos, Code: fault.code, Message: fault.message, Raw: r.Value}
@@ -339,34 +385,34 @@ func (p *partition) decode(c chunk) (b Batch, skipped int64, err error) {
 		if t := event.Millis(r.Timestamp.UnixMilli()); t > 0 && t < now {
 			received = t
 		}
-		b.Received = append(b.Received, received)
+		d.received, d.index = append(d.received, received), append(d.index, i)
 	}
 	if whole {
-		b.Records = p.s.opt.Decode(len(items), func(i int) ([]byte, string, event.Position) { return items[i].raw, p.implied, items[i].pos })
+		d.records = p.s.opt.Decode(len(items), func(i int) ([]byte, string, event.Position) { return items[i].raw, p.implied, items[i].pos })
 	} else {
 		var good []int
-		b.Records = make([]event.Record, len(items))
+		d.records = make([]event.Record, len(items))
 		for i, it := range items {
-			if b.Records[i].Dead = it.dead; it.dead == nil {
+			if d.records[i].Dead = it.dead; it.dead == nil {
 				good = append(good, i)
 			}
 		}
 		for i, r := range p.s.opt.Decode(len(good), func(i int) ([]byte, string, event.Position) {
 			return items[good[i]].raw, p.implied, items[good[i]].pos
 		}) {
-			b.Records[good[i]] = r
+			d.records[good[i]] = r
 		}
 	}
-	for i := range b.Records {
+	for i := range d.records {
 		// What is kept of a dead letter is what was sent.
-		if d := b.Records[i].Dead; d != nil && items[i].from != nil {
-			d.Raw = items[i].from
+		if dead := d.records[i].Dead; dead != nil && items[i].from != nil {
+			dead.Raw = items[i].from
 			if items[i].dead == nil {
-				d.Message += schemaNote(items[i].id)
+				dead.Message += schemaNote(items[i].id)
 			}
 		}
 	}
-	return b, skipped, nil
+	return d, nil
 }
 
 // awaitSchema waits until the registry answers, then reads again from what was

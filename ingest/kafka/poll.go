@@ -16,15 +16,21 @@ func (s *Source) poll(ctx context.Context) {
 		for _, order := range s.orders.take(interrupt) {
 			order()
 		}
-		if s.budget.full() {
+		if s.noRoom() {
 			s.awaitRoom(pollCtx)
 		} else {
 			s.counts.pauses.set("")
-			s.dispatch(s.cl.PollRecords(pollCtx, maxPoll))
+			s.dispatch(s.cl.PollRecords(pollCtx, s.pollRecords()))
 		}
 		interrupt()
 	}
 	s.counts.pauses.set("")
+}
+
+// noRoom: the buffer is full, or as full as it gets while the target takes
+// nothing.
+func (s *Source) noRoom() bool {
+	return s.budget.full() || s.holding > 0 && s.opt.Target.Paused() != nil
 }
 
 // awaitRoom waits until something is durable, or an order came, and says why
@@ -40,7 +46,7 @@ func (s *Source) awaitRoom(ctx context.Context) {
 		case <-s.budget.room:
 		case <-look.C:
 		}
-		if !s.budget.full() {
+		if !s.noRoom() {
 			return
 		}
 	}

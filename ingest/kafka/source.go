@@ -27,6 +27,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -91,6 +92,9 @@ type Source struct {
 	adm      *kadm.Client
 	registry *registry // nil: none is configured
 	budget   *budget
+	share    atomic.Int64 // bytes that a partition may hold while another has none: all together half of the budget
+	aligner  *aligner
+	holding  int // partitions that are held back; the poller's
 	orders   orders
 	cpu      chan struct{} // held while decoding
 	acks     chan ack
@@ -99,6 +103,7 @@ type Source struct {
 	mu struct {
 		sync.Mutex
 		partitions map[string]map[int32]*partition
+		joined     int // partitions
 		topics     map[string]*topic
 		fault      string // why the brokers cannot be asked; empty when they can
 		commits    commitState
@@ -127,8 +132,8 @@ const (
 	// fraction of the time after which an input is idle.
 	surveyEvery = 2 * time.Second
 	// maxPoll bounds the records of one poll, so that the budget is looked at
-	// often enough.
-	maxPoll = 2048
+	// often enough; minPoll those of one where there are very many partitions.
+	maxPoll, minPoll = 2048, 64
 	// maxChunk is how many records are decoded and handed in at once.
 	maxChunk = 1024
 	// maxAcks is how many chunks may wait for their commit; the budget is the
@@ -145,8 +150,8 @@ func New(opt Options) (*Source, error) {
 	}
 	s := &Source{
 		cfg: opt.Config, opt: opt, log: opt.Log.With(slog.String("source", "kafka")),
-		budget: newBudget(int64(opt.Config.BufferBytes)),
-		cpu:    make(chan struct{}, runtime.GOMAXPROCS(0)), acks: make(chan ack, maxAcks), bell: make(chan struct{}, 1),
+		budget: newBudget(int64(opt.Config.BufferBytes)), aligner: newAligner(),
+		cpu: make(chan struct{}, runtime.GOMAXPROCS(0)), acks: make(chan ack, maxAcks), bell: make(chan struct{}, 1),
 	}
 	s.mu.partitions = map[string]map[int32]*partition{}
 	s.mu.topics = map[string]*topic{}
@@ -271,7 +276,10 @@ func (s *Source) join(ctx context.Context, topicName string, n int32) (*partitio
 		s.mu.partitions[topicName] = map[int32]*partition{}
 	}
 	s.mu.partitions[topicName][n] = p
+	s.mu.joined++
+	s.share.Store(s.budget.limit / int64(2*s.mu.joined))
 	s.mu.Unlock()
+	s.aligner.move(p, event.NoTime, true) // what it has is not known yet
 	s.workers.Go(func() { p.work(ctx) })
 	return p, nil
 }
@@ -301,6 +309,12 @@ func (s *Source) ring() {
 	case s.bell <- struct{}{}:
 	default:
 	}
+}
+
+// pollRecords is how many records are polled at once: if each partition got as
+// many beyond its share, the budget would not be full.
+func (s *Source) pollRecords() int {
+	return int(min(max(s.share.Load()/2/(recordOverhead+512), minPoll), maxPoll))
 }
 
 // ack waits for what was handed in, in about the order of the commits, and gives

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/tributary-data/tributary/event"
 	"github.com/tributary-data/tributary/internal/kafkaconn"
 )
 
@@ -189,6 +190,9 @@ func (s *Source) topicFails(t *topic, err error) {
 		if gone && !placed {
 			t.absent = true
 		}
+		if gone {
+			p.s.aligner.move(p, event.NoTime, false)
+		}
 		p.in.Quiet(gone && !placed)
 		p.in.SetNote(-1, p.problem(why))
 	}
@@ -356,6 +360,9 @@ func (s *Source) surveyEnds(ctx context.Context, topics []string) {
 				p.mu.gap = next
 				p.mu.Unlock()
 			}
+		}
+		if atEnd {
+			p.s.aligner.move(p, event.NoTime, false)
 		}
 		p.in.Quiet(atEnd)
 		p.in.SetNote(behind, p.problem(""))
