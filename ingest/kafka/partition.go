@@ -150,7 +150,7 @@ func (p *partition) take(ctx context.Context) (chunk, bool) {
 			p.mu.queue = p.mu.queue[1:]
 			p.mu.queued -= c.bytes
 			if c.gen == p.mu.gen {
-				enough := !p.mu.held || p.mu.queued > p.s.share.Load()/2
+				enough := !p.mu.held || p.mu.queued > p.s.share.Load()/4*3
 				p.mu.Unlock()
 				if !enough {
 					p.s.orders.add(p.letGo)

@@ -134,6 +134,9 @@ const (
 	// maxPoll bounds the records of one poll, so that the budget is looked at
 	// often enough; minPoll those of one where there are very many partitions.
 	maxPoll, minPoll = 2048, 64
+	// fetchWait is how long a broker may keep a fetch that finds nothing. What is
+	// held back and let go is fetched when that has come back.
+	fetchWait = 100 * time.Millisecond
 	// maxChunk is how many records are decoded and handed in at once.
 	maxChunk = 1024
 	// maxAcks is how many chunks may wait for their commit; the budget is the
@@ -182,7 +185,7 @@ func consumerOptions(c Config) []kgo.Opt {
 		kgo.KeepControlRecords(), // they take offsets: without them the end would never be reached
 		kgo.FetchMaxBytes(int32(c.FetchMaxBytes)),
 		kgo.FetchMaxPartitionBytes(int32(min(c.FetchMaxPartitionBytes, c.FetchMaxBytes))),
-		kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.FetchMaxWait(fetchWait),
 		kgo.MaxDecompressBatchBytes(maxBatch),
 		kgo.BrokerMaxReadBytes(int32(min(2*c.FetchMaxBytes+maxBatch, 1<<30))),
 		kgo.MetadataMaxAge(30 * time.Second),
