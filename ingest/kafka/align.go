@@ -151,17 +151,17 @@ func inputTimes(records []event.Record, received []event.Millis) []event.Millis 
 	return out
 }
 
-// others says whether a partition beside p is not at its end and has less than
-// so many bytes to go on with.
+// others says whether partitions wait for each other, and one beside p is not at
+// its end and has less than so many bytes to go on with.
 func (a *aligner) others(p *partition, bytes int64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	waits, wants := false, false
 	for q, f := range a.fronts {
-		if q != p && f.more && !f.stuck && q.waiting() < bytes {
-			return true
-		}
+		waits = waits || f.waits
+		wants = wants || q != p && f.more && !f.stuck && q.waiting() < bytes
 	}
-	return false
+	return waits && wants
 }
 
 // waiting is how many bytes are queued.
