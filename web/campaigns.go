@@ -45,6 +45,9 @@ func (s *Server) campaigns(q *query) (*answer, error) {
 		if err := s.byGroup(past.query, byCampaign, before); err != nil {
 			return nil, err
 		}
+		if err := past.findBegin(q.r.Context(), s.view, q); err != nil {
+			return nil, err
+		}
 		for k, f := range before {
 			figuresOf(by, k)
 			past.worst = max(past.worst, f.status)

@@ -1,9 +1,12 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"math/big"
 
 	"github.com/tributary-data/tributary/event"
+	"github.com/tributary-data/tributary/table"
 )
 
 // What a range may be compared with.
@@ -19,6 +22,7 @@ type comparison struct {
 	mode  string
 	shift func(event.Millis) event.Millis
 	worst status
+	begin event.Millis // of the data, where that is later than of the range; NoTime otherwise
 }
 
 // comparison is nil when nothing is compared. The range is as long as the part
@@ -31,7 +35,7 @@ func (q *query) comparison() *comparison {
 	if now := ceil(q.now, q.grain()); now > q.from {
 		end = min(end, now)
 	}
-	c := &comparison{mode: q.compare}
+	c := &comparison{mode: q.compare, begin: event.NoTime}
 	switch q.compare {
 	case previousPeriod:
 		length := end - q.from
@@ -64,9 +68,36 @@ func ceil(t, grain event.Millis) event.Millis {
 }
 
 func (c *comparison) meta() field {
+	var begin any
+	if c.begin != event.NoTime {
+		begin = c.begin.String()
+	}
 	return field{"compare", obj{
-		{"mode", c.mode}, {"from", c.from.String()}, {"to", c.to.String()}, {"status", c.closed(c.worst, c.to).String()},
+		{"mode", c.mode}, {"from", c.from.String()}, {"to", c.to.String()}, {"data_from", begin},
+		{"status", c.closed(c.worst, c.to).String()},
 	}}
+}
+
+var errSeen = errors.New("seen enough")
+
+// findBegin sees whether there are data before the range, and where they begin
+// if not: to compare with a range of which a part was never recorded misleads.
+func (c *comparison) findBegin(ctx context.Context, v View, q *query) error {
+	first := event.NoTime
+	see := func(r table.Row) error {
+		first = event.Millis(r[0].Int)
+		return errSeen
+	}
+	err := v.Scan(ctx, table.MinuteDelivery, event.NoTime, c.from+event.Minute, see)
+	if err == nil {
+		if err = v.Scan(ctx, table.MinuteDelivery, c.from+event.Minute, q.to, see); errors.Is(err, errSeen) {
+			c.begin = first
+		}
+	}
+	if errors.Is(err, errSeen) {
+		err = nil
+	}
+	return err
 }
 
 // fields are the members that a comparison adds to an entry.

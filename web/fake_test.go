@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -138,7 +139,12 @@ func (v *fakeView) Scan(ctx context.Context, t *table.Table, from, to event.Mill
 	if v.fail != nil {
 		return v.fail
 	}
-	for _, r := range v.all(t) {
+	rows := v.all(t)
+	if strings.HasPrefix(t.Name, "minute_") || strings.HasPrefix(t.Name, "hour_") {
+		rows = slices.Clone(rows)
+		slices.SortStableFunc(rows, func(a, b table.Row) int { return cmp.Compare(a[0].Int, b[0].Int) })
+	}
+	for _, r := range rows {
 		if at, ok := v.timeOf(t, r); ok && (at < from || at >= to) {
 			continue
 		}

@@ -24,6 +24,7 @@ func TestCompare(t *testing.T) {
 	want(t, got, "meta.compare.from", "2025-03-09T11:00:00.000Z")
 	want(t, got, "meta.compare.to", "2025-03-09T12:00:00.000Z")
 	want(t, got, "meta.compare.status", "restated")
+	want(t, got, "meta.compare.data_from", nil)
 	want(t, got, "data.1.previous.spend.amount", "11.00")
 	want(t, got, "data.1.change.spend", "0.3636") // 15.000001 / 11 - 1
 	want(t, got, "data.1.change.credited_value", nil)
@@ -33,6 +34,7 @@ func TestCompare(t *testing.T) {
 	want(t, week, "data.0.impressions", 0)
 	want(t, week, "data.0.previous.impressions", 5)
 	want(t, week, "data.0.change.impressions", "-1.0000")
+	want(t, week, "meta.compare.data_from", "2025-03-03T11:10:00.000Z") // ten minutes of that hour were not recorded
 
 	before := h.get(t, "/v1/overview?compare=previous_period&currency=USD")
 	want(t, before, "meta.compare.from", "2025-03-10T10:00:00.000Z")
@@ -41,7 +43,11 @@ func TestCompare(t *testing.T) {
 	half := h.get(t, "/v1/overview?compare=yesterday&from=2025-03-10T00:00:00Z&to=2025-03-11T00:00:00Z")
 	want(t, half, "meta.compare.to", "2025-03-09T12:00:00.000Z")
 
+	never := h.get(t, "/v1/timeseries?compare=last_week&interval=hour&from=2025-03-09T11:00:00Z&to=2025-03-09T12:00:00Z")
+	want(t, never, "meta.compare.data_from", "2025-03-03T11:10:00.000Z")
+
 	table := h.get(t, "/v1/campaigns?compare=yesterday&currency=USD")
+	want(t, table, "meta.compare.data_from", nil)
 	want(t, table, "data.0.previous.impressions", 1000)
 	want(t, table, "data.2.campaign_id", "gone")
 	want(t, table, "data.2.spend.amount", "0.00")

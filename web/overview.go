@@ -21,6 +21,9 @@ func (s *Server) overview(q *query) (*answer, error) {
 		if err := s.allFigures(past.query, func(p place) *figures { return figuresOf(before, p.currency) }); err != nil {
 			return nil, err
 		}
+		if err := past.findBegin(q.r.Context(), s.view, q); err != nil {
+			return nil, err
+		}
 		for c, f := range before {
 			figuresOf(by, c)
 			past.worst = max(past.worst, f.status)
@@ -123,6 +126,9 @@ func (s *Server) timeseries(q *query) (*answer, error) {
 		}
 		var more map[string]bool
 		if before, more, err = s.seriesOf(past.query, beforeEdges); err != nil {
+			return nil, err
+		}
+		if err := past.findBegin(q.r.Context(), s.view, q); err != nil {
 			return nil, err
 		}
 		for c := range more {

@@ -21,8 +21,9 @@ type View interface {
 	// time is the minute or hour of the aggregates, the end of a session, the
 	// event_time of conversions, verdicts and late_events, the at of
 	// credit_journal, and for credits the event_time of their conversion.
-	// dead_letters have no time: from and to are ignored. The order is free,
-	// but the credits of one conversion come together, in key order. An error
+	// dead_letters have no time: from and to are ignored. Aggregates come in
+	// order of time; else the order is free, but the credits of one conversion
+	// come together, in key order. An error
 	// of fn ends the scan and is returned as it is.
 	Scan(ctx context.Context, t *table.Table, from, to event.Millis, fn func(table.Row) error) error
 

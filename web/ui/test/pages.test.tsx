@@ -6,7 +6,7 @@ import { Tiles } from "../src/pages/live/tiles";
 import { seriesLines } from "../src/pages/live/series";
 import { sentence } from "../src/pages/pipeline";
 import { pretty } from "../src/parts/payload";
-import { DEFAULT_VIEW } from "../src/view/view";
+import { DEFAULT_VIEW, gap } from "../src/view/view";
 
 beforeEach(() => setLocale("en-US"));
 const usd = (amount: string) => ({ amount, currency: "USD" });
@@ -17,21 +17,30 @@ const figures: Figures = {
 
 describe("tiles", () => {
   it("show the figure rounded, its title exact, and its mark", () => {
-    render(<Tiles f={figures} points={[]} view={DEFAULT_VIEW} />);
+    render(<Tiles f={figures} points={[]} view={DEFAULT_VIEW} lacking="" />);
     const spend = screen.getByText("$5,856.58");
     expect(spend.closest(".tile")!.getAttribute("title")).toContain("5856.578374 USD");
     expect(screen.getAllByRole("img", { name: "restated" })).toHaveLength(6);
   });
+  it("give no change against a range that was not recorded whole", () => {
+    const change = { impressions: null, clicks: null, ctr: null, invalid_rate: null, spend: "9.0000", credited_conversions: null, credited_value: null, roas: null, cpa: null };
+    const compare = { to: "2026-03-01T12:00:00.000Z", data_from: "2026-03-01T11:40:00.000Z" };
+    render(<Tiles f={{ ...figures, change }} points={[]} view={DEFAULT_VIEW} lacking={gap(DEFAULT_VIEW, compare)} />);
+    expect(screen.getAllByText("only part of yesterday")).toHaveLength(6);
+    expect(screen.queryByText("+900.0%")).toBeNull();
+    expect(gap(DEFAULT_VIEW, { ...compare, data_from: compare.to })).toBe("nothing of yesterday");
+    expect(gap(DEFAULT_VIEW, { ...compare, data_from: null })).toBe("");
+  });
   it("judge a change by what it means: less cost for a conversion is good", () => {
     const change = { impressions: null, clicks: null, ctr: null, invalid_rate: "0.5000", spend: "0.1000", credited_conversions: null, credited_value: "0.0410", roas: null, cpa: "-0.2000" };
-    render(<Tiles f={{ ...figures, change }} points={[]} view={DEFAULT_VIEW} />);
+    render(<Tiles f={{ ...figures, change }} points={[]} view={DEFAULT_VIEW} lacking="" />);
     expect(screen.getByText("+4.1%").className).toBe("good");
     expect(screen.getByText("\u221220.0%").className).toBe("good");
     expect(screen.getByText("+50.0%").className).toBe("bad");
     expect(screen.getByText("+10.0%").className).toBe("");
   });
   it("say that there is nothing to compare with", () => {
-    render(<Tiles f={figures} points={[]} view={DEFAULT_VIEW} />);
+    render(<Tiles f={figures} points={[]} view={DEFAULT_VIEW} lacking="" />);
     expect(screen.getAllByText("no figure yesterday")).toHaveLength(6);
   });
 });

@@ -1284,6 +1284,8 @@ export interface components {
             mode: "previous_period" | "yesterday" | "last_week";
             from: components["schemas"]["Time"];
             to: components["schemas"]["Time"];
+            /** @description the first minute that there are data of, where that lies behind from: the range was not recorded whole, and changes against it say little; null where there are data from before it */
+            data_from: components["schemas"]["Time"] | null;
             status: components["schemas"]["Status"];
         };
         SparklineMeta: {

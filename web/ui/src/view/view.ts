@@ -15,11 +15,18 @@ export const RANGES = [
 ] as const;
 
 export const COMPARES = [
-  { id: "yesterday", name: "Same time yesterday", short: "vs yesterday", tail: "vs yesterday" },
-  { id: "last_week", name: "Same time last week", short: "vs last week", tail: "vs last week" },
-  { id: "previous_period", name: "Period before", short: "vs period before", tail: "vs before" },
-  { id: "none", name: "No comparison", short: "no comparison", tail: "" },
+  { id: "yesterday", name: "Same time yesterday", short: "vs yesterday", tail: "vs yesterday", base: "yesterday" },
+  { id: "last_week", name: "Same time last week", short: "vs last week", tail: "vs last week", base: "last week" },
+  { id: "previous_period", name: "Period before", short: "vs period before", tail: "vs before", base: "the period before" },
+  { id: "none", name: "No comparison", short: "no comparison", tail: "", base: "" },
 ] as const;
+
+// How much of the range compared with was recorded, where it is not all of it.
+export function gap(view: View, compare: { to: string; data_from: string | null } | undefined): string {
+  if (!compare?.data_from) return "";
+  const { base } = COMPARES.find((c) => c.id === view.compare)!;
+  return compare.data_from < compare.to ? `only part of ${base}` : `nothing of ${base}`;
+}
 
 export const MODELS = ["first_touch", "last_touch", "last_non_direct", "linear", "position_based", "j_shaped", "inverse_j", "time_decay", "participation"] as const;
 

@@ -9,7 +9,7 @@ import { FirstRun } from "../../parts/first-run";
 import { MarkLegend } from "../../parts/marks";
 import { Bones, Failed } from "../../parts/states";
 import { TableSheet } from "../../parts/table";
-import { isLiveRange, useView } from "../../view/view";
+import { gap, isLiveRange, useView } from "../../view/view";
 import { Attention } from "./attention";
 import { Latest } from "./latest";
 import { NoMatch } from "./no-match";
@@ -37,7 +37,7 @@ export default function Live() {
   return (
     <div className="first">
       <h1 className="sr">Live</h1>
-      {f ? <Tiles f={f} points={points} view={view} /> : overview.error ? <section className="tiles-failed sheet"><Failed error={overview.error} what="the key figures" retry={() => void overview.refetch()} /></section> : <TileBones />}
+      {f ? <Tiles f={f} points={points} view={view} lacking={gap(view, overview.data?.meta.compare)} /> : overview.error ? <section className="tiles-failed sheet"><Failed error={overview.error} what="the key figures" retry={() => void overview.refetch()} /></section> : <TileBones />}
       <div className="first-left">
         {series.data ? (
           <SeriesChart answer={series.data} view={view} currency={currency} />

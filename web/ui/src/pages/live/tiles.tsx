@@ -34,7 +34,7 @@ function rolling(points: Point[], over: (p: Point) => bigint, under: (p: Point) 
   });
 }
 
-export function Tiles({ f, points, view }: { f: Figures; points: Point[]; view: View }) {
+export function Tiles({ f, points, view, lacking }: { f: Figures; points: Point[]; view: View; lacking: string }) {
   const value = (p: Point) => amount(p.credited_value) ?? 0n;
   const spend = (p: Point) => amount(p.spend) ?? 0n;
   const conversions = (p: Point) => (p.credited_conversions ? micros(p.credited_conversions) : 0n);
@@ -61,7 +61,7 @@ export function Tiles({ f, points, view }: { f: Figures; points: Point[]; view: 
           <div className="fig" data-figure={t.name} data-exact={t.exact}>
             {t.text}
           </div>
-          <Delta change={t.change} good={t.good} tail={tail} />
+          <Delta change={t.change} good={t.good} tail={tail} lacking={lacking} />
           <Spark values={t.spark} openFrom={openFrom} tone={t.tone} label={`${t.name}, last hour by minute`} />
         </div>
       ))}
@@ -69,8 +69,9 @@ export function Tiles({ f, points, view }: { f: Figures; points: Point[]; view: 
   );
 }
 
-function Delta({ change, good, tail }: { change: string | null | undefined; good: "up" | "down" | ""; tail: string }) {
+function Delta({ change, good, tail, lacking }: { change: string | null | undefined; good: "up" | "down" | ""; tail: string; lacking: string }) {
   if (!tail) return <div className="delta" />;
+  if (lacking) return <div className="delta" title="The data begin later than the range compared with: a change would mislead">{lacking}</div>;
   if (change === null || change === undefined) return <div className="delta">no figure {tail.replace("vs ", "")}</div>;
   const n = ratioOf(micros(change) + 1_000_000n, 1_000_000n) ?? 0;
   const flat = Math.abs(n) < 0.0005;
