@@ -14,6 +14,16 @@ type Config struct {
 	DiskBudget Size   `yaml:"disk_budget"`
 	// OutboxQuota is how much of the budget rows may take that wait for sinks.
 	OutboxQuota Size `yaml:"outbox_quota"`
+	// BackupDir holds the backups that a running server makes; empty: beside Dir.
+	BackupDir string `yaml:"backup_dir"`
+}
+
+// Backups is the directory that holds backups.
+func (c Config) Backups() string {
+	if c.BackupDir != "" {
+		return c.BackupDir
+	}
+	return strings.TrimRight(c.Dir, "/") + ".backups"
 }
 
 // DefaultConfig is the contract's.

@@ -37,7 +37,7 @@ func needOf(method, pattern string) need {
 		return need{scope: auth.Write}
 	case strings.HasPrefix(pattern, "/v1/exports"), strings.HasPrefix(pattern, "/v1/export/"):
 		return need{scope: auth.Export}
-	case strings.HasPrefix(pattern, "/v1/privacy"):
+	case strings.HasPrefix(pattern, "/v1/privacy"), strings.HasPrefix(pattern, "/v1/backups"):
 		return need{scope: auth.Admin}
 	case reads && (strings.HasPrefix(pattern, "/v1/") || pattern == "/metrics"):
 		return need{scope: auth.Read}

@@ -73,7 +73,7 @@ func wantedScope(method, route string) (auth.Scope, bool) {
 	switch {
 	case strings.HasPrefix(route, "/v1/exports"), strings.HasPrefix(route, "/v1/export/"):
 		return auth.Export, true
-	case strings.HasPrefix(route, "/v1/privacy"), method == http.MethodPost && strings.HasPrefix(route, "/v1/sinks/"):
+	case strings.HasPrefix(route, "/v1/privacy"), strings.HasPrefix(route, "/v1/backups"), method == http.MethodPost && strings.HasPrefix(route, "/v1/sinks/"):
 		return auth.Admin, true
 	case method == http.MethodGet && strings.HasPrefix(route, "/v1/"):
 		return auth.Read, true

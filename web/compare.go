@@ -73,7 +73,10 @@ func (c *comparison) meta() field {
 		begin = c.begin.String()
 	}
 	return field{"compare", obj{
-		{"mode", c.mode}, {"from", c.from.String()}, {"to", c.to.String()}, {"data_from", begin},
+		{"mode", c.mode},
+		{"from", c.from.String()},
+		{"to", c.to.String()},
+		{"data_from", begin},
 		{"status", c.closed(c.worst, c.to).String()},
 	}}
 }

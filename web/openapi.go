@@ -76,6 +76,7 @@ func tagOf(path string) string {
 		{"/v1/sessions", "records"},
 		{"/v1/session", "program"},
 		{"/v1/privacy", "program"},
+		{"/v1/backups", "program"},
 		{"/v1/late-events", "records"},
 		{"/v1/dead-letters", "records"},
 	} {

@@ -1,6 +1,9 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // route is one operation of the API: what the router serves, which parameters
 // it knows, and what OpenAPI says about it.
@@ -224,7 +227,7 @@ func (s *Server) routes() []*route {
 			summary: "The live figures as server-sent events, for where a WebSocket cannot pass",
 			desc:    "The event's name is the op of the message, its data the message. The subscriptions are those of the parameters.",
 		},
-	}, s.exportRoutes()...)
+	}, slices.Concat(s.exportRoutes(), s.backupRoutes())...)
 }
 
 var deadLetterCodes = []string{"too_large", "malformed", "missing_field", "bad_field", "bad_time", "bad_money", "future_event_time", "bad_adjustment"}

@@ -42,6 +42,7 @@ type Server struct {
 	budget   *budget
 	openapi  []byte
 	door     *auth.Door                                                 // nil: everything is open
+	backups  Backups                                                    // nil: not possible
 	erasing  func(ctx context.Context, person string) (*Erasure, error) // nil: not possible
 	exporter Exporter                                                   // nil: no exports
 	limits   *limiters

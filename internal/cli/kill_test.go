@@ -380,3 +380,67 @@ func TestRestoreOfAnOlderBackupWhileTheSinkIsAhead(t *testing.T) {
 	s.stop()
 	s.holds(want)
 }
+
+// TestBackupOfARunningServer: a backup is made while records come in, the
+// server is lost, and what the backup brings back is made whole by sending again.
+func TestBackupOfARunningServer(t *testing.T) {
+	all := requests(60)
+	half := len(all) / 2
+	calm := newSite(t)
+	calm.start()
+	calm.mustPost(all, 0)
+	calm.stop()
+	want := calm.exported()
+
+	s := newSite(t)
+	s.start()
+	s.mustPost(all[:half], 0)
+	sent := make(chan error, 1)
+	go func() {
+		for i, body := range all[half : len(all)-1] {
+			if err := s.post(half+i, body); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- nil
+	}()
+	first := s.command(ExitOK, "state", "backup", "--server", s.base, "--to", "one")
+	if err := <-sent; err != nil {
+		t.Fatalf("a record was not taken beside the backup: %v\n%s", err, s.log)
+	}
+	second := s.command(ExitOK, "state", "backup", "--server", s.base, "--to", "two")
+	path := filepath.Join(s.data()+".backups", "one")
+	if !strings.HasPrefix(first, path+" at the server holds epoch 1 commit ") || first == second {
+		t.Errorf("it says %q and %q", first, second)
+	}
+	s.command(ExitFailure, "state", "backup", "--server", s.base, "--to", "one") // is there already
+	s.command(ExitUsage, "state", "backup", "--server", s.base, "--to", "../three")
+	s.command(ExitFailure, "state", "backup", "--server", s.base, "--to", "..")
+	res, err := http.Get(s.base + "/v1/backups")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed struct {
+		Data []struct {
+			Name, Path string
+			Bytes      int64
+		}
+	}
+	err = json.NewDecoder(res.Body).Decode(&listed)
+	_ = res.Body.Close()
+	if err != nil || len(listed.Data) != 2 || listed.Data[0].Name != "one" || listed.Data[0].Path != path || listed.Data[0].Bytes == 0 || listed.Data[1].Bytes == 0 {
+		t.Errorf("the backups are %+v, %v; want one and two", listed.Data, err)
+	}
+
+	s.kill()
+	if err := os.Rename(s.data(), s.data()+".lost"); err != nil {
+		t.Fatal(err)
+	}
+	s.command(ExitOK, "state", "restore", "--from", path, "--data", s.data())
+	s.command(ExitOK, "state", "verify")
+	s.start()
+	s.mustPost(all[half:], half)
+	s.stop()
+	s.holds(want)
+}

@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -69,28 +67,12 @@ func (o *eraseOptions) report(env *Env, x *web.Erasure, where string) error {
 const sinksWait = time.Minute
 
 func (o *eraseOptions) eraseAtServer(ctx context.Context, env *Env) error {
-	body, err := json.Marshal(map[string]string{"person": o.Person})
+	status, answer, err := o.post(ctx, "/v1/privacy/erase", map[string]string{"person": o.Person})
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(o.Server, "/")+"/v1/privacy/erase", bytes.NewReader(body))
-	if err != nil {
-		return usagef("--server %q: %v", o.Server, err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if err := authorize(req); err != nil {
-		return err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return &Exit{ExitUnreachable, fmt.Errorf("ask the server: %w; is tributary serve running there?", err)}
-	}
-	answer, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return &Exit{ExitUnreachable, fmt.Errorf("read the answer: %w", err)}
-	}
-	if res.StatusCode != http.StatusOK {
-		return problem(res.StatusCode, answer)
+	if status != http.StatusOK {
+		return problem(status, answer)
 	}
 	var x struct{ Data web.Erasure }
 	if err := json.Unmarshal(answer, &x); err != nil {

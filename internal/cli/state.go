@@ -57,21 +57,31 @@ type backupOptions struct {
 func stateBackupCommand() *command {
 	var o backupOptions
 	return &command{
-		name:     "backup",
-		short:    "copy the state to a directory, as of one commit",
-		examples: []string{"tributary state backup --data state --to backups/monday"},
+		name:  "backup",
+		short: "copy the state to a directory, as of one commit",
+		long: `With --data the directory must not be open in any process. With --server a running
+server copies its own state, in its directory for backups (state.backup_dir), and
+goes on meanwhile; --to is a name then. Its key needs the scope admin.`,
+		examples: []string{
+			"tributary state backup --data state --to backups/monday",
+			"tributary state backup --server http://127.0.0.1:8080 --to monday",
+		},
 		flags: func(fs *flag.FlagSet) {
 			o.register(fs)
-			fs.StringVar(&o.Dir, "to", "", "directory `DIR` that does not exist, or is empty")
+			o.registerServer(fs)
+			fs.StringVar(&o.Dir, "to", "", "directory `DIR` that does not exist, or is empty; with --server a name")
 		},
 		run: func(ctx context.Context, env *Env, _ []string) error {
 			if o.Dir == "" {
 				return usagef("--to DIR is missing")
 			}
-			if err := checkEmpty("--to", o.Dir); err != nil {
+			if err := o.check(); err != nil {
 				return err
 			}
-			if err := o.check(); err != nil {
+			if o.Server != "" {
+				return o.backupAtServer(ctx, env)
+			}
+			if err := checkEmpty("--to", o.Dir); err != nil {
 				return err
 			}
 			return runStateBackup(ctx, env, o)

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -208,6 +210,31 @@ func runStateBackup(_ context.Context, env *Env, o backupOptions) (err error) {
 		return err
 	}
 	_, err = fmt.Fprintf(env.Stdout, "%s holds epoch %d commit %d of %s\n", o.Dir, store.Epoch(), commit, store.Dir())
+	return err
+}
+
+// backupAtServer has a running server copy its state.
+func (o *backupOptions) backupAtServer(ctx context.Context, env *Env) error {
+	if strings.ContainsRune(o.Dir, filepath.Separator) {
+		return usagef("--to %q: with --server it is a name, of a directory below the server's state.backup_dir", o.Dir)
+	}
+	status, answer, err := o.post(ctx, "/v1/backups", map[string]string{"name": o.Dir})
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return problem(status, answer)
+	}
+	var x struct {
+		Data struct {
+			Path                 string
+			Bytes, Epoch, Commit int64
+		}
+	}
+	if err := json.Unmarshal(answer, &x); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	_, err = fmt.Fprintf(env.Stdout, "%s at the server holds epoch %d commit %d, %d bytes\n", x.Data.Path, x.Data.Epoch, x.Data.Commit, x.Data.Bytes)
 	return err
 }
 

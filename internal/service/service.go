@@ -209,6 +209,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	}
 	server := web.New(s.cfg.Server, (*view)(s), (*collector)(s), s.log)
 	server.AllowErase(s.eraseLive)
+	server.MakeBackups(&backups{store: s.store, dir: s.cfg.State.Backups()})
 	if s.door != nil {
 		server.Protect(s.door)
 		front.Go(func() { s.door.Run(ctx) })
