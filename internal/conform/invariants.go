@@ -62,10 +62,10 @@ func counted(conversion view) bool {
 
 // credits: each credit fits its conversion and its touch.
 func (c *checker) credits() {
-	invalid := map[string]string{} // touch -> person
+	invalid := map[string]string{} // touch -> person; others may have events of the same id and time
 	for _, v := range c.rows(table.Verdicts) {
 		if d := v.text("verdict"); d == "givt" || d == "sivt" {
-			invalid[v.key("event_id", "event_time", "type")] = v.text("person")
+			invalid[v.key("event_id", "event_time", "type", "campaign_id")] = v.text("person")
 		}
 	}
 	paths := map[string]map[int64]view{}
@@ -104,7 +104,7 @@ func (c *checker) credits() {
 		if r.text("touch_event_id") == "" {
 			continue
 		}
-		if invalid[r.key("touch_event_id", "touch_time", "touch_type")] == conv.text("person") {
+		if invalid[r.key("touch_event_id", "touch_time", "touch_type", "campaign_id")] == conv.text("person") {
 			c.bad("credit to an invalid touch", r)
 		}
 		if r.text("model") == "linear" {

@@ -50,6 +50,7 @@ func History(t *rapid.T, cfg oracle.Config, opt Options) [][]event.Record {
 	if opt.Unique {
 		h.arrivals = unique(h.arrivals)
 	}
+	tellApart(h.arrivals)
 	inputs := make([][]event.Record, 1+uniform(t, "inputs", opt.Inputs))
 	for n, e := range h.arrivals {
 		i := uniform(t, "input", len(inputs))
@@ -113,6 +114,33 @@ func unique(events []event.Event) []event.Event {
 		}
 	}
 	return out
+}
+
+// tellApart gives events of linked persons that have an id and a time in common
+// other campaigns: rows of credits do not name the person of a touch, and so the
+// tables would not say whether it is the valid one of them that has the credit.
+func tellApart(events []event.Event) {
+	type touch struct {
+		kind string
+		id   string
+		time event.Millis
+	}
+	persons := map[touch][]string{}
+	for i := range events {
+		e := &events[i]
+		if e.Person == "" {
+			continue
+		}
+		k := touch{e.Type, e.ID, e.Time}
+		at := slices.Index(persons[k], e.Person)
+		if at < 0 {
+			at = len(persons[k])
+			persons[k] = append(persons[k], e.Person)
+		}
+		if at > 0 {
+			e.Campaign += fmt.Sprintf("-%d", at)
+		}
+	}
 }
 
 // edges are the spans at which some rule changes its mind.
