@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -83,31 +82,6 @@ func (o *dataOptions) get(ctx context.Context, path string) (int, []byte, error)
 		return 0, nil, &Exit{ExitUnreachable, fmt.Errorf("read the answer of %s: %w", url, err)}
 	}
 	return res.StatusCode, body, nil
-}
-
-// post sends a JSON body, and waits for as long as the server works on it.
-func (o *dataOptions) post(ctx context.Context, path string, in any) (int, []byte, error) {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return 0, nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(o.Server, "/")+path, bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, usagef("--server %q: %v", o.Server, err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if err := authorize(req); err != nil {
-		return 0, nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, nil, &Exit{ExitUnreachable, fmt.Errorf("ask the server: %w; is tributary serve running there?", err)}
-	}
-	answer, err := io.ReadAll(io.LimitReader(res.Body, answerLimit))
-	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return 0, nil, &Exit{ExitUnreachable, fmt.Errorf("read the answer: %w", err)}
-	}
-	return res.StatusCode, answer, nil
 }
 
 // problem is what a server says when it cannot answer.

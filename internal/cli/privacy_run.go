@@ -67,22 +67,15 @@ func (o *eraseOptions) report(env *Env, x *web.Erasure, where string) error {
 const sinksWait = time.Minute
 
 func (o *eraseOptions) eraseAtServer(ctx context.Context, env *Env) error {
-	status, answer, err := o.post(ctx, "/v1/privacy/erase", map[string]string{"person": o.Person})
+	var x web.Erasure
+	if err := o.ask(ctx, http.MethodPost, "/v1/privacy/erase", map[string]string{"person": o.Person}, &x); err != nil {
+		return err
+	}
+	where, err := o.awaitSinks(ctx, x.Commit)
 	if err != nil {
 		return err
 	}
-	if status != http.StatusOK {
-		return problem(status, answer)
-	}
-	var x struct{ Data web.Erasure }
-	if err := json.Unmarshal(answer, &x); err != nil {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	where, err := o.awaitSinks(ctx, x.Data.Commit)
-	if err != nil {
-		return err
-	}
-	return o.report(env, &x.Data, where)
+	return o.report(env, &x, where)
 }
 
 // awaitSinks waits until every sink of the server has the commit.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -218,23 +217,14 @@ func (o *backupOptions) backupAtServer(ctx context.Context, env *Env) error {
 	if strings.ContainsRune(o.Dir, filepath.Separator) {
 		return usagef("--to %q: with --server it is a name, of a directory below the server's state.backup_dir", o.Dir)
 	}
-	status, answer, err := o.post(ctx, "/v1/backups", map[string]string{"name": o.Dir})
-	if err != nil {
+	var x struct {
+		Path                 string
+		Bytes, Epoch, Commit int64
+	}
+	if err := o.ask(ctx, http.MethodPost, "/v1/backups", map[string]string{"name": o.Dir}, &x); err != nil {
 		return err
 	}
-	if status != http.StatusOK {
-		return problem(status, answer)
-	}
-	var x struct {
-		Data struct {
-			Path                 string
-			Bytes, Epoch, Commit int64
-		}
-	}
-	if err := json.Unmarshal(answer, &x); err != nil {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	_, err = fmt.Fprintf(env.Stdout, "%s at the server holds epoch %d commit %d, %d bytes\n", x.Data.Path, x.Data.Epoch, x.Data.Commit, x.Data.Bytes)
+	_, err := fmt.Fprintf(env.Stdout, "%s at the server holds epoch %d commit %d, %d bytes\n", x.Path, x.Epoch, x.Commit, x.Bytes)
 	return err
 }
 
