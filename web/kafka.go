@@ -40,6 +40,7 @@ type KafkaPartition struct {
 	Bytes     int64
 	Skipped   int64
 	Stopped   bool
+	Ahead     bool // it waits for others that are further behind in event time
 }
 
 var (
@@ -47,6 +48,7 @@ var (
 	dKafkaWatermark = desc("kafka_watermark_lag_seconds", "How far the watermark of the partition is behind the clock; absent before its first record.", "topic", "partition")
 	dKafkaIdle      = desc("kafka_partition_idle", "1 when the partition is at its end and silent, and holds the watermark no more.", "topic", "partition")
 	dKafkaStopped   = desc("kafka_partition_stopped", "1 when what comes next in the partition is lost; see on_data_loss.", "topic", "partition")
+	dKafkaAhead     = desc("kafka_partition_waiting", "1 while the partition waits for others that are further behind in event time.", "topic", "partition")
 	dKafkaRecords   = desc("kafka_records_total", "Records handed in since the start.", "topic", "partition")
 	dKafkaBytes     = desc("kafka_bytes_total", "Bytes of keys and values handed in since the start.", "topic", "partition")
 	dKafkaSkipped   = desc("kafka_tombstones_total", "Records without a value, which are skipped.", "topic", "partition")
@@ -90,6 +92,7 @@ func (k *KafkaStatus) collect(ch chan<- prometheus.Metric, inputs []Input, now e
 			}
 		}
 		gauge(dKafkaStopped, one(p.Stopped), labels...)
+		gauge(dKafkaAhead, one(p.Ahead), labels...)
 		counter(dKafkaRecords, float64(p.Records), labels...)
 		counter(dKafkaBytes, float64(p.Bytes), labels...)
 		counter(dKafkaSkipped, float64(p.Skipped), labels...)

@@ -95,6 +95,14 @@ func (a *aligner) move(p *partition, to event.Millis, more bool) {
 	a.settle()
 }
 
+// waits says whether p waits for others now.
+func (a *aligner) waits(p *partition) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f := a.fronts[p]
+	return f != nil && f.waits
+}
+
 func (a *aligner) at(p *partition) *front {
 	f := a.fronts[p]
 	if f == nil {

@@ -95,6 +95,9 @@ func TestAlignerWaitsForNobodyLong(t *testing.T) {
 		}
 		go func() {
 			time.Sleep(alignPatience / 2)
+			if !a.waits(fast) || a.waits(slow) {
+				t.Error("it does not say who waits")
+			}
 			a.move(slow, old+2*event.Minute, true)
 			time.Sleep(alignPatience / 2)
 			a.move(slow, old+3*event.Minute, true)

@@ -68,6 +68,7 @@ type PartitionStatus struct {
 	Bytes     int64
 	Skipped   int64 // records without a value
 	Stopped   bool  // by a loss
+	Ahead     bool  // it waits for others that are further behind in event time
 	Problem   string
 }
 
@@ -95,11 +96,11 @@ func (s *Source) Status() Status {
 	}
 	failing, first := 0, ""
 	for _, p := range s.each() {
-		problem := p.problem("")
+		problem, ahead := p.problem(""), s.aligner.waits(p)
 		p.mu.Lock()
 		st.Partitions = append(st.Partitions, PartitionStatus{
 			Topic: p.topic, Partition: p.n, Next: p.mu.handed.Offset, End: p.mu.end, Behind: p.behind(),
-			Records: p.mu.records, Bytes: p.mu.bytes, Skipped: p.mu.skipped, Stopped: p.mu.loss != nil, Problem: problem,
+			Records: p.mu.records, Bytes: p.mu.bytes, Skipped: p.mu.skipped, Stopped: p.mu.loss != nil, Ahead: ahead, Problem: problem,
 		})
 		p.mu.Unlock()
 		if problem != "" && fault == "" {

@@ -90,7 +90,7 @@ func (s *service) kafkaStatus() *web.KafkaStatus {
 	for _, p := range k.Partitions {
 		out.Partitions = append(out.Partitions, web.KafkaPartition{
 			Input: fmt.Sprintf("%s/%d", p.Topic, p.Partition), Topic: p.Topic, Partition: p.Partition,
-			Behind: p.Behind, Records: p.Records, Bytes: p.Bytes, Skipped: p.Skipped, Stopped: p.Stopped,
+			Behind: p.Behind, Records: p.Records, Bytes: p.Bytes, Skipped: p.Skipped, Stopped: p.Stopped, Ahead: p.Ahead,
 		})
 	}
 	return out
