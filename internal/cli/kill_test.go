@@ -344,11 +344,7 @@ func (s *site) startOnly() *exec.Cmd {
 func TestRestoreOfAnOlderBackupWhileTheSinkIsAhead(t *testing.T) {
 	all := requests(60)
 	half := len(all) / 2
-	calm := newSite(t)
-	calm.start()
-	calm.mustPost(all, 0)
-	calm.stop()
-	want := calm.exported()
+	want := undisturbed(t, all)
 
 	s := newSite(t)
 	s.start()
@@ -381,16 +377,22 @@ func TestRestoreOfAnOlderBackupWhileTheSinkIsAhead(t *testing.T) {
 	s.holds(want)
 }
 
+// undisturbed are the tables of a run in which nothing happens.
+func undisturbed(t *testing.T, requests []string) conform.Tables {
+	t.Helper()
+	calm := newSite(t)
+	calm.start()
+	calm.mustPost(requests, 0)
+	calm.stop()
+	return calm.exported()
+}
+
 // TestBackupOfARunningServer: a backup is made while records come in, the
 // server is lost, and what the backup brings back is made whole by sending again.
 func TestBackupOfARunningServer(t *testing.T) {
 	all := requests(60)
 	half := len(all) / 2
-	calm := newSite(t)
-	calm.start()
-	calm.mustPost(all, 0)
-	calm.stop()
-	want := calm.exported()
+	want := undisturbed(t, all)
 
 	s := newSite(t)
 	s.start()
