@@ -411,6 +411,17 @@ func TestBackupOfARunningServer(t *testing.T) {
 	if err := <-sent; err != nil {
 		t.Fatalf("a record was not taken beside the backup: %v\n%s", err, s.log)
 	}
+	// What a crash left of a backup is none, and in nobody's way.
+	left := filepath.Join(s.data()+".backups", ".two")
+	if err := os.MkdirAll(left, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(left, "rest"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(s.data()+".backups", ".three"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	second := s.command(ExitOK, "state", "backup", "--server", s.base, "--to", "two")
 	path := filepath.Join(s.data()+".backups", "one")
 	if !strings.HasPrefix(first, path+" at the server holds epoch 1 commit ") || first == second {

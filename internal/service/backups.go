@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/tributary-data/tributary/pipeline"
@@ -20,7 +21,12 @@ type backups struct {
 	busy  sync.Mutex
 }
 
-// Make copies the newest commit. That the copy can be opened is part of it.
+// partial begins the name of a backup until it is whole; none that is asked for
+// begins so.
+const partial = "."
+
+// Make copies the newest commit. That the copy can be opened is part of it. It
+// gets its name at the end: what a crash left of one never looks like one.
 func (b *backups) Make(name string) (*web.Backup, web.BackupOf, error) {
 	var of web.BackupOf
 	if !b.busy.TryLock() {
@@ -34,10 +40,14 @@ func (b *backups) Make(name string) (*web.Backup, web.BackupOf, error) {
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return nil, of, fmt.Errorf("make the directory of backups: %w", err)
 	}
-	if err := b.store.Backup(path); err != nil {
+	aside := filepath.Join(b.dir, partial+name)
+	if err := os.RemoveAll(aside); err != nil {
+		return nil, of, fmt.Errorf("remove what is left of a backup: %w", err)
+	}
+	if err := b.store.Backup(aside); err != nil {
 		return nil, of, err
 	}
-	made, err := state.Open(path, state.Options{ReadOnly: true})
+	made, err := state.Open(aside, state.Options{ReadOnly: true})
 	if err != nil {
 		return nil, of, fmt.Errorf("open the backup that was made: %w", err)
 	}
@@ -45,6 +55,9 @@ func (b *backups) Make(name string) (*web.Backup, web.BackupOf, error) {
 	of.Commit, err = pipeline.LastCommit(made)
 	if err = errors.Join(err, made.Close()); err != nil {
 		return nil, of, fmt.Errorf("read the backup that was made: %w", err)
+	}
+	if err := os.Rename(aside, path); err != nil {
+		return nil, of, fmt.Errorf("give the backup its name: %w", err)
 	}
 	x, err := describeBackup(path)
 	return x, of, err
@@ -58,7 +71,7 @@ func (b *backups) List() ([]web.Backup, error) {
 	}
 	var out []web.Backup
 	for _, e := range entries {
-		if !e.IsDir() {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), partial) {
 			continue
 		}
 		x, err := describeBackup(filepath.Join(b.dir, e.Name()))
